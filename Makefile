@@ -1,0 +1,61 @@
+# Every target works from a fresh clone: it installs what it needs into .venv from the hashed locks.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --disable-pip-version-check
+# Two cores: xdist's workers are the parallelism, so OpenMP must not spin beside them.
+TEST_WORKERS ?= 2
+
+.PHONY: help setup setup-dev demo test lint format typecheck bench lock clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "propensity needs Python 3.11 or newer; $(PYTHON) is older. Say which: make PYTHON=python3.12 ..."; exit 2; }
+	@$(PYTHON) -m venv .venv || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; exit 2; }
+
+.venv/.runtime: .venv/pyvenv.cfg requirements.lock pyproject.toml
+	@echo "Installing the runtime from requirements.lock (about a minute the first time) ..."
+	@$(PIP_INSTALL) -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements-dev.lock
+	@echo "Installing the development tools from requirements-dev.lock ..."
+	@$(PIP_INSTALL) -r requirements-dev.lock
+	@touch $@
+
+setup: .venv/.runtime ## .venv with what users need
+setup-dev: .venv/.dev ## .venv with what developers need as well
+
+demo: setup ## simulate a CRM, train, score, and show the list
+	@$(BIN)/propensity demo
+
+test: setup-dev ## the whole suite
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
+
+lint: setup-dev ## ruff, and the architecture's rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+format: setup-dev ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: setup-dev ## pyright, strict, on src
+	$(BIN)/pyright
+
+bench: setup-dev ## benchmarks of the hot paths, apart from the tests
+	$(BIN)/python -m pytest benchmarks --benchmark-only -n 0
+
+lock: ## rewrite both locks (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate \
+	  pyproject.toml --extra build -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate \
+	  pyproject.toml --extra build --extra dev --extra notebooks --extra reports -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove what the demo wrote and the environment
+	rm -rf .venv out mlflow.db mlartifacts
+	find data models -mindepth 1 ! -name README.md -delete

@@ -1,0 +1,3 @@
+"""propensity: which leads become prospects."""
+
+__version__ = "0.1.0"
