@@ -1,0 +1,139 @@
+"""From the configuration to checked canonical tables: the one entry into the data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ibis
+
+from propensity.schema import TABLES, TableName
+from propensity.sources.checks import check_table, refuse_bad_tables, write_quarantine
+from propensity.sources.findings import find
+from propensity.sources.mapping import FOUND, ROW, RULE, Mapped, map_table
+from propensity.sources.report import CheckReport, TableReport
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from propensity.config import Config
+    from propensity.engines import Engine
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """The checked tables of a company, with bad rows left out.
+
+    `tables` holds only the tables that are configured; `present` the canonical columns that each source has.
+    """
+
+    engine: Engine
+    config: Config
+    tables: Mapping[TableName, ir.Table]
+    present: Mapping[TableName, frozenset[str]]
+    report: CheckReport
+
+    @property
+    def flat(self) -> bool:
+        """Whether each lead carries its outcome and there is no stage history."""
+        return "stages" not in self.tables and "outcome" in self.present["leads"]
+
+    @property
+    def dated(self) -> bool:
+        """Whether leads say when they were created."""
+        return "created_at" in self.present["leads"]
+
+    @property
+    def ordered(self) -> bool:
+        """Whether leads without dates come in a declared order."""
+        return self.config.tables["leads"].order_by is not None
+
+
+def load(engine: Engine, config: Config) -> Canonical:
+    """Read, map and check every configured table.
+
+    Raises
+    ------
+    SourceError, SchemaError
+        A file, a table or a column is missing.
+    ContractError
+        More rows break a rule than `checks.max_quarantined_share` allows. The quarantine is written first.
+    """
+    mapped: dict[TableName, Mapped] = {}
+    flagged: dict[TableName, ir.Table] = {}
+    reports: dict[TableName, TableReport] = {}
+    for name in TABLES:
+        if name not in config.tables:
+            continue
+        seen = {path: len(lines) for path, lines in engine.rejected().items()}
+        mapped[name] = map_table(engine, config, name)
+        rejected = [line for path, lines in engine.rejected().items() for line in lines[seen.get(path, 0) :]]
+        flagged[name], report = check_table(engine, mapped[name], flagged.get("leads"), rejected)
+        reports[name] = replace(report, sha256=source_sha256(config, name))
+    write_quarantine(engine, flagged, config.paths.quarantine)
+    refuse_bad_tables(
+        reports, max_share=config.checks.max_quarantined_share, quarantine=config.paths.quarantine
+    )
+    clean = {name: _finished(table, name, config, flagged) for name, table in flagged.items()}
+    findings = find(engine, config, clean, mapped)
+    present = {name: table.present for name, table in mapped.items()}
+    return Canonical(engine, config, clean, present, CheckReport(reports, findings))
+
+
+def source_sha256(config: Config, name: TableName) -> str | None:
+    """SHA-256 over the files that feed a table, in the order of their names (for a database: over its file)."""
+    source = config.tables[name]
+    path = config.data.database if source.path is None else config.data.folder / source.path
+    if path is None:
+        return None
+    digest = hashlib.sha256()
+    for file in _files(path):
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(path.glob("*.parquet"))
+    return sorted(path.parent.glob(path.name)) if any(sign in path.name for sign in "*?[") else [path]
+
+
+def _finished(
+    flagged: ir.Table, name: TableName, config: Config, tables: Mapping[TableName, ir.Table]
+) -> ir.Table:
+    """Only good rows; second clocks, directions and channels filled where the source is silent; base currency."""
+    table = flagged.filter(flagged[RULE].isnull()).drop(ROW, RULE, FOUND)
+    if name == "stages":
+        return table.mutate(recorded_at=ibis.coalesce(table["recorded_at"], table["entered_at"]))
+    if name == "activities":
+        types = config.features.types
+        ways = {kind: str(act.direction) for kind, act in types.items() if act.direction is not None}
+        channels = {kind: act.channel for kind, act in types.items() if act.channel is not None}
+        return table.mutate(
+            recorded_at=ibis.coalesce(table["recorded_at"], table["occurred_at"]),
+            direction=ibis.coalesce(table["direction"].lower(), _looked_up(table["type"], ways)),
+            channel=ibis.coalesce(table["channel"], _looked_up(table["type"], channels)),
+        )
+    amount = {"budgets": "amount", "accounts": "annual_revenue", "products": "price"}.get(name)
+    return _in_base_currency(table, amount, config.data.currency, tables.get("rates")) if amount else table
+
+
+def _looked_up(column: ir.StringValue, values: Mapping[str, str]) -> ir.StringValue:
+    if not values:
+        return ibis.null("string")
+    return ibis.cases(*((column == key, value) for key, value in values.items()), else_=ibis.null("string"))
+
+
+def _in_base_currency(table: ir.Table, amount: str, base: str, rates: ir.Table | None) -> ir.Table:
+    """Amounts times their rate; without a rate null (a finding counts them)."""
+    foreign = table["currency"].notnull() & (table["currency"] != base)
+    if rates is None:
+        return table.mutate(**{amount: ibis.cases((foreign, ibis.null("float64")), else_=table[amount])})
+    known = rates.filter(rates[RULE].isnull()).select(rate_currency="currency", rate_to_base="to_base")
+    joined = table.left_join(known, table["currency"] == known["rate_currency"])
+    value = ibis.cases((foreign, joined[amount] * joined["rate_to_base"]), else_=joined[amount])
+    return joined.mutate(**{amount: value}).drop("rate_currency", "rate_to_base")

@@ -1,0 +1,172 @@
+"""Which (lead, as_of) rows are looked at: calendar steps or a fixed age to learn from, one as_of to score."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import ibis
+import pyarrow as pa
+
+from propensity.config import parse_step
+from propensity.errors import HistoryError
+from propensity.timeline.history import SNAPSHOT
+from propensity.timeline.labels import ends_of_leads, labelled, last_matured
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from propensity.sources.canonical import Canonical
+
+DEFAULT_STEP = "1 month"
+ORDER = "time_order"
+LABEL = "label"
+SPINE = (SNAPSHOT, "lead_id", "account_id", "created_at", "as_of", ORDER)
+_INSTANT = "timestamp('UTC', 6)"
+
+
+def calendar(first: datetime, last: datetime, step: str, zone: ZoneInfo) -> list[datetime]:
+    """Instants from the first step after `first` up to and including `last`, each a local midnight, as UTC.
+
+    Months begin on the 1st, weeks on Monday; days count from `first`.
+
+    >>> from datetime import datetime, UTC
+    >>> days = calendar(datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC), "1 month", ZoneInfo("UTC"))
+    >>> [f"{day:%Y-%m-%d}" for day in days]
+    ['2026-02-01', '2026-03-01']
+    """
+    count, unit = parse_step(step)
+    day = first.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    if unit == "months":
+        day = day.replace(day=1)
+    elif unit == "weeks":
+        day -= timedelta(days=day.weekday())
+    instants: list[datetime] = []
+    while (instant := day.replace(tzinfo=zone).astimezone(UTC)) <= last:
+        if instant > first:
+            instants.append(instant)
+            day = _advance(day, count, unit)
+        else:
+            day = _advance(day, 1, unit)
+    return instants
+
+
+def _advance(day: datetime, count: int, unit: str) -> datetime:
+    if unit == "months":
+        months = day.year * 12 + day.month - 1 + count
+        return day.replace(year=months // 12, month=months % 12 + 1)
+    return day + timedelta(days=count if unit == "days" else 7 * count)
+
+
+def training_spine(canonical: Canonical, through: datetime | None) -> ir.Table:
+    """All eligible, matured snapshots with their labels (SPINE's columns and `label`), kept in the engine.
+
+    Raises
+    ------
+    HistoryError
+        No snapshot is matured, none is eligible, or the data say nothing of outcomes.
+    """
+    spine = _flat_spine(canonical, through) if canonical.flat else _historic_spine(canonical, through)
+    kept = canonical.engine.materialise(_numbered(spine, LABEL), "spine_train")
+    if _scalar(canonical, kept.count()) == 0:
+        raise HistoryError(
+            "no snapshot is left to learn from: every lead was created after, or settled before, each as_of whose "
+            f"outcome is known (data reach {_shown(through)}, horizon {canonical.config.outcome.horizon_days} days). "
+            "Bring an earlier history, or lower outcome.horizon_days."
+        )
+    return kept
+
+
+def scoring_spine(canonical: Canonical, as_of: datetime | None) -> ir.Table:
+    """Every lead created before as_of, once (SPINE's columns), kept in the engine.
+
+    Flat data are looked at as training did: each lead at its own creation.
+    """
+    leads = canonical.tables["leads"]
+    if canonical.flat:
+        if as_of is not None:
+            leads = leads.filter(leads["created_at"] <= ibis.literal(as_of, type=_INSTANT))
+        spine = leads.mutate(as_of=leads["created_at"])
+    elif as_of is None:
+        raise HistoryError("the leads have no dates and no outcome: map created_at under tables.leads.columns.")
+    else:
+        instant = ibis.literal(as_of, type=_INSTANT)
+        spine = leads.filter(leads["created_at"] < instant).mutate(as_of=instant)
+    kept = canonical.engine.materialise(_numbered(_ordered(canonical, spine)), "spine_score")
+    if _scalar(canonical, kept.count()) == 0:
+        first = _scalar(canonical, canonical.tables["leads"]["created_at"].min())
+        raise HistoryError(
+            f"as_of {_shown(as_of)} is before any data: the first lead was created {_shown(first)}. Give a later --as-of."
+        )
+    return kept
+
+
+def _historic_spine(canonical: Canonical, through: datetime | None) -> ir.Table:
+    config = canonical.config
+    if "stages" not in canonical.tables:
+        raise HistoryError("nothing says which leads converted: map tables.stages, or leads.outcome for flat data.")
+    if through is None:
+        raise HistoryError("the leads have no dates: map created_at under tables.leads.columns.")
+    horizon = timedelta(days=config.outcome.horizon_days)
+    last = last_matured(through, horizon, timedelta(days=config.outcome.recording_lag_days))
+    leads = canonical.tables["leads"].select("lead_id", "account_id", "created_at", "position")
+    if config.snapshots.age_days is not None:
+        age = ibis.interval(microseconds=round(config.snapshots.age_days * 86_400_000_000))
+        spine = leads.mutate(as_of=leads["created_at"] + age)
+        spine = spine.filter(spine["as_of"] <= ibis.literal(last, type=_INSTANT))
+        if config.snapshots.start is not None:
+            spine = spine.filter(spine["as_of"] >= ibis.literal(config.snapshots.start, type=_INSTANT))
+    else:
+        spine = leads.cross_join(_instants(canonical, last, through))
+    spine = spine.filter(spine["created_at"] < spine["as_of"])
+    spine = spine.left_join(ends_of_leads(canonical.tables["stages"], config.outcome), "lead_id").drop("lead_id_right")
+    open_then = spine["settled_at"].isnull() | (spine["settled_at"] >= spine["as_of"])
+    return _ordered(canonical, labelled(spine.filter(open_then), horizon))
+
+
+def _instants(canonical: Canonical, last: datetime, through: datetime) -> ir.Table:
+    config = canonical.config
+    first = config.snapshots.start or _scalar(canonical, canonical.tables["leads"]["created_at"].min())
+    if config.snapshots.start is not None:
+        first = config.snapshots.start - timedelta(microseconds=1)
+    instants = calendar(first, last, config.snapshots.every or DEFAULT_STEP, config.data.zone)
+    if not instants:
+        raise HistoryError(
+            f"no snapshot is matured: the first lead was created {_shown(first)}, and a snapshot must lie at least "
+            f"{config.outcome.horizon_days} days (outcome.horizon_days) plus {config.outcome.recording_lag_days:g} "
+            f"(outcome.recording_lag_days) before {_shown(through)}, which the data reach. Bring a longer history, take "
+            "smaller steps (snapshots.every), or lower the horizon."
+        )
+    table = pa.table({"as_of": pa.array(instants, pa.timestamp("us", tz="UTC"))})
+    return canonical.engine.register("instants", table)
+
+
+def _flat_spine(canonical: Canonical, through: datetime | None) -> ir.Table:
+    """One snapshot a lead at its creation; leads without an outcome, or too young to have one, are left out."""
+    leads = canonical.tables["leads"]
+    spine = leads.filter(leads["outcome"].notnull())
+    if through is not None:
+        horizon = timedelta(days=canonical.config.outcome.horizon_days)
+        last = last_matured(through, horizon, timedelta(days=canonical.config.outcome.recording_lag_days))
+        spine = spine.filter(spine["created_at"] <= ibis.literal(last, type=_INSTANT))
+    return _ordered(canonical, spine.mutate(as_of=spine["created_at"], label=spine["outcome"].cast("int8")))
+
+
+def _ordered(canonical: Canonical, spine: ir.Table) -> ir.Table:
+    """Add `time_order` (int64): microseconds of as_of, or the declared position; null where nothing is known."""
+    order = spine["position"] if canonical.ordered else canonical.engine.functions.epoch_us(spine["as_of"])
+    return spine.mutate(**{ORDER: order})
+
+
+def _numbered(spine: ir.Table, *more: str) -> ir.Table:
+    number = ibis.row_number().over(order_by=[spine[ORDER], spine["lead_id"]])
+    return spine.mutate(**{SNAPSHOT: number}).select(*SPINE, *more)
+
+
+def _scalar(canonical: Canonical, value: ir.Scalar) -> datetime | int | None:
+    return canonical.engine.collect(value.as_table()).column(0)[0].as_py()
+
+
+def _shown(instant: object) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC" if isinstance(instant, datetime) else "nowhere"
