@@ -1,8 +1,8 @@
 """The exact forward filter: what the recorded facts say about a hidden state, and so about the future.
 
-The truth is P(converted in [as_of, as_of + horizon) | facts that happened and were recorded before as_of, still
-open). Facts of the last days that are still unrecorded are thinned out of the Poisson rates; lags are independent
-of everything, so this is exact.
+The truth is P(converted in [as_of, as_of + horizon) | facts that happened and were recorded before as_of, and
+still open). Facts of the last days that are still unrecorded are thinned out of the Poisson rates; lags are
+independent of everything, so this is exact.
 
 Source: the forward algorithm for hidden Markov models (Rabiner, 1989, A tutorial on hidden Markov models and
 selected applications in speech recognition, section III.A), with Poisson emissions.
@@ -52,8 +52,8 @@ def true_probabilities(
     facts
         Observed events of all leads, ascending by day.
     end_day
-        Day on which each lead was qualified or disqualified, (leads,) int64; a lead that ended before an as_of
-        has no row there.
+        Day on which each lead was qualified or disqualified, (leads,) int64; a lead that ended before an
+        as_of has no row there.
     as_of_days
         Midnights, in days since the start.
     horizon_days
@@ -64,7 +64,7 @@ def true_probabilities(
     rows: list[tuple[Ints, Ints, Floats]] = []
     day = 0
     for as_of in snapshots:
-        # Everything older than the longest lag is recorded: that part of the belief is shared by later snapshots.
+        # What is older than the longest lag is all recorded: that belief serves later snapshots too.
         while day < as_of - MAX_LAG_DAYS:
             engine.advance(day)
             day += 1
@@ -173,7 +173,7 @@ class _Filter:
 
 
 def _log_weights(laws: Laws) -> Floats:
-    """Log factor by which one fact of a kind weighs each state, (18, 8); outbound calls weigh by their answer."""
+    """Log factor by which one fact of a kind weighs each state, (18, 8); outbound calls by their answer."""
     weights = np.zeros((KINDS, STATES))
     weights[: len(laws.rates)] = np.log(laws.rates)
     weights[Kind.CALL_ANSWERED] = np.log(laws.call_answered)

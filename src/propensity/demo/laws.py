@@ -1,7 +1,7 @@
 """The laws of the demo world: how hidden interest and means drive what a CRM can see.
 
 A lead's hidden state is `means * 4 + interest`: interest moves daily between cold, curious, evaluating and
-ready; means (has a budget or not) never change. Rates are per lead and day, arrays over states have 8 entries.
+ready; means (has a budget or not) never change. Rates are per lead and day; arrays over states have 8.
 """
 
 from __future__ import annotations

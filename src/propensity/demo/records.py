@@ -224,7 +224,7 @@ def stage_rows(rng: np.random.Generator, rows: Rows, people: People, fates: Fate
     leads = np.arange(len(people.created_s))
     ended = fates.day < np.iinfo(np.int64).max
     first_touch = np.full(len(leads), np.iinfo(np.int64).max)
-    # Not by meetings: they depend on interest, and an entry must not tell of one that is still to be recorded.
+    # Not by meetings: those depend on interest, and an entry must not tell of one still to be recorded.
     touch = (rows.direction == 1) & (rows.type != TYPES.index("meeting"))
     np.minimum.at(first_touch, rows.lead[touch], rows.occurred_s[touch])
     contacted = np.flatnonzero(first_touch < np.where(ended, entered_s, np.iinfo(np.int64).max))

@@ -1,4 +1,4 @@
-"""Invented vocabulary of the demo world; all domains are reserved ones (example.com, *.example), never real."""
+"""Invented vocabulary of the demo world; all domains are reserved ones (example.com, *.example)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded training data: matrix (n, f), labels (n,) of 0 and 1, weights (n,) or None, positions of categories."""
+    """Encoded training data: matrix (n, f), labels (n,) of 0 and 1, weights (n,) or None."""
 
     matrix: Floats
     y: npt.NDArray[np.int64]
@@ -59,7 +59,7 @@ class FoldsOutcome:
 
 
 def pinned(params: Mapping[str, Any], *, seed: int, threads: int) -> dict[str, Any]:
-    """Return LightGBM parameters under which the same data give the same trees, whatever the number of threads."""
+    """Return parameters under which the same data give the same trees, whatever the number of threads."""
     return {
         "objective": "binary",
         "metric": "binary_logloss",
@@ -82,8 +82,8 @@ def learn_trees(
 ) -> FoldsOutcome:
     """Grow all folds side by side and stop when their common log loss has not fallen for `patience` trees.
 
-    One common number of trees rests on every validation row; a number per fold would be noisier and would not say how many trees the
-    refit wants. The curve is weighted by the rows' weights.
+    One common number of trees rests on every validation row; a number per fold would be noisier and would
+    not say how many trees the refit wants. The curve is weighted by the rows' weights.
     """
     boosters: list[lgb.Booster] = []
     mass: list[float] = []

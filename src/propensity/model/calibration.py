@@ -1,6 +1,7 @@
 """From a booster's margin to a probability: one global monotone map, learned on out-of-fold margins.
 
-Margins are log odds, (n,) float64. Every map is non-decreasing, stays strictly between 0 and 1, and is plain numbers that JSON holds.
+Margins are log odds, (n,) float64. Every map is non-decreasing, stays strictly between 0 and 1, and is
+plain numbers that JSON holds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ Method = Literal["platt", "beta", "isotonic"]
 ISOTONIC_FROM: Final = 1000
 # Probabilities keep this far from 0 and 1, so that the log loss stays finite.
 _EDGE: Final = 1e-6
-# Pseudo-rows at the base rate added to each step of the isotonic fit: the rule of succession, centred on the base rate.
+# Pseudo-rows at the base rate added to each step of the isotonic fit: the rule of succession, centred on
+# the base rate.
 _PRIOR_ROWS: Final = 2.0
 _CV_FOLDS: Final = 5
 _ALIKE: Final = 1e-9
@@ -42,14 +44,17 @@ class Calibrator(Protocol):
 
 @dataclass(frozen=True)
 class Platt:
-    """`expit(slope * margin + intercept)`, slope >= 0 (Platt, 1999); slope 1 and intercept 0 is the margin itself."""
+    """`expit(slope * margin + intercept)`, slope >= 0 (Platt, 1999); the default is the margin itself."""
 
     slope: float = 1.0
     intercept: float = 0.0
 
     @classmethod
     def fit(cls, margin: npt.ArrayLike, y: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> Platt:
-        """Fit by maximum likelihood on Platt's smoothed targets, (k+1)/(k+2) and 1/(n-k+2), which keep few rows from certainty."""
+        """Fit by maximum likelihood on Platt's smoothed targets.
+
+        (k+1)/(k+2) and 1/(n-k+2) for k conversions in n rows keep few rows from certainty.
+        """
         m, labels, w = _checked(margin, y, weights)
         target = _smoothed(labels, w)
         slope, intercept = _fit_logistic(m[:, None], target, w)
@@ -68,8 +73,8 @@ class Platt:
 class Beta:
     """`expit(a ln s - b ln(1 - s) + c)` with s = expit(margin) and a, b >= 0.
 
-    Source: Kull, Silva Filho and Flach (2017), "Beta calibration". a and b stretch the two ends apart from each other, which
-    Platt's single slope cannot.
+    Source: Kull, Silva Filho and Flach (2017), "Beta calibration". a and b stretch the two ends apart from
+    each other, which Platt's single slope cannot.
     """
 
     a: float
@@ -95,10 +100,10 @@ class Beta:
 
 @dataclass(frozen=True)
 class Isotonic:
-    """Isotonic steps, joined by straight lines between the steps' mean margins, level beyond the first and last.
+    """Isotonic steps, joined by straight lines between their mean margins, level beyond the outer two.
 
-    The lines (centred isotonic regression: Oron and Flournoy, 2017) leave few ties; each step is shrunken towards the base rate by
-    two pseudo-rows, so that none is 0 or 1.
+    The lines (centred isotonic regression: Oron and Flournoy, 2017) leave few ties; each step is shrunken
+    towards the base rate by two pseudo-rows, so that none is 0 or 1.
 
     Attributes
     ----------
@@ -155,8 +160,9 @@ def fit_calibrator(
 ) -> Calibrator:
     """Fit the map.
 
-    "auto": isotonic where the rarer class has at least 1,000 rows; else Platt, unless beta's cross-validated log loss is lower by
-    more than one standard error of the paired difference (the simpler map wins ties).
+    "auto": isotonic where the rarer class has at least 1,000 rows; else Platt, unless beta's
+    cross-validated log loss is lower by more than one standard error of the paired difference (the simpler
+    map wins ties).
 
     Parameters
     ----------

@@ -1,18 +1,20 @@
 """PropensityClassifier: LightGBM whose number of trees and calibration are learned forward in time.
 
-The recipe: (1) forward folds with a gap of one horizon; (2) grow a booster per fold, all side by side, and take the number of trees at
-which their common log loss is lowest; (3) fit one monotone calibrator on the folds' margins; (4) refit the booster on all rows.
+The recipe: (1) forward folds with a gap of one horizon; (2) grow a booster per fold, all side by side, and
+take the number of trees at which their common log loss is lowest; (3) fit one monotone calibrator on the
+folds' margins; (4) refit the booster on all rows.
 
-Where the data do not carry that, it steps down rather than fails: without `as_of`, or with one that leaves no past a gap before any
-row, the folds are stratified and group-aware instead of forward; with fewer than 20 rows of the rarer class there are no folds: a fixed
-20 trees, and the margin itself as log odds (20 shrunken trees stay close to the base rate, and so few conversions cannot correct them).
-`recipe_` says which it was.
+Where the data do not carry that, it steps down rather than fails: without `as_of`, or with one that leaves
+no past a gap before any row, the folds are stratified and group-aware instead of forward; with fewer than
+20 rows of the rarer class there are no folds: a fixed 20 trees, and the margin itself as log odds (20
+shrunken trees stay close to the base rate, and so few conversions cannot correct them). `recipe_` says
+which it was.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +56,8 @@ class OutOfFold:
     index : (m,) row numbers in the data given to fit.
     fold : (m,) number of the fold, from 0, forward in time.
     margin : (m,) log odds.
-    before, after : (m,) probability before and after calibration (the calibrator was fitted on these very rows).
+    before, after : (m,) probability before and after calibration (the calibrator was fitted on these very
+        rows).
     """
 
     index: npt.NDArray[np.int64]
@@ -127,7 +130,7 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def __sklearn_tags__(self) -> Any:  # noqa: PLW3201 - scikit-learn's name
+    def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags: two classes, nulls and categories allowed."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
@@ -135,7 +138,7 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_class = False
         return tags
 
-    def fit(  # noqa: PLR0913
+    def fit(
         self,
         X: Any,
         y: Any,
@@ -149,7 +152,8 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : (n, f) DataFrame, pyarrow.Table or array; numbers, booleans, text, categories; nulls of any kind, no infinity.
+        X : (n, f) DataFrame, pyarrow.Table or array; numbers, booleans, text, categories; nulls of any
+            kind, no infinity.
         y : (n,) two classes; the second in sorted order is the conversion.
         as_of : (n,) times or numbers that order the rows; None: no order.
         groups : (n,) account or lead; keeps a group on one side of folds that have no order in time.
@@ -159,14 +163,15 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            One class only, infinity, a column that is neither number nor text, or arguments that do not fit together.
+            One class only, infinity, a column that is neither number nor text, or arguments that do not
+            fit together.
         """
-        X = self._checked_rows(X, reset=True)
-        codes, weights = self._checked_labels(X, y, sample_weight)
+        rows = self._checked_rows(X, reset=True)
+        codes, weights = self._checked_labels(rows, y, sample_weight)
         kept = np.flatnonzero(weights > 0) if weights is not None else np.arange(codes.size)
-        encoder = Encoder.learn(X)
+        encoder = Encoder.learn(rows)
         data = Rows(
-            matrix=encoder.encode(X)[kept],
+            matrix=encoder.encode(rows)[kept],
             y=codes[kept],
             weights=None if weights is None else weights[kept],
             categories=encoder.category_positions,
@@ -191,7 +196,8 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
     def predict_margin(self, X: Any) -> Floats:
         """Return (n,) log odds before calibration; they order ties of the calibrated probability."""
         return np.asarray(
-            self.booster_.predict(self._encoded(X), raw_score=True, **self._threads()), dtype=np.float64
+            self.booster_.predict(self._encoded(X), raw_score=True, num_threads=self._threads()),
+            dtype=np.float64,
         )
 
     def predict_proba(self, X: Any) -> Floats:
@@ -206,24 +212,25 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[(self.predict_proba(X)[:, 1] > 0.5).astype(np.int64)]  # noqa: PLR2004
 
     def contributions(self, X: Any) -> Floats:
-        """Return (n, f) parts of the margin by column (LightGBM's TreeSHAP); with the base value they add up to the margin."""
-        found = self.booster_.predict(self._encoded(X), pred_contrib=True, **self._threads())
+        """Return (n, f) parts of the margin by column (TreeSHAP, without the base value)."""
+        found = self.booster_.predict(self._encoded(X), pred_contrib=True, num_threads=self._threads())
         return np.asarray(found, dtype=np.float64)[:, :-1]
 
     def _encoded(self, X: Any) -> Matrix:
         check_is_fitted(self)
         return self.encoder_.encode(self._checked_rows(X, reset=False))
 
-    def _threads(self) -> dict[str, int]:
-        return {"num_threads": 1 if self.n_jobs is None else max(self.n_jobs, 0)}
+    def _threads(self) -> int:
+        return 1 if self.n_jobs is None else max(self.n_jobs, 0)
 
     def _checked_rows(self, X: Any, *, reset: bool) -> Any:
         if isinstance(X, pa.Table):
             # scikit-learn knows the names of DataFrames only: an empty one stands for the table.
-            head = pd.DataFrame({name: pd.Series(dtype="float64") for name in X.column_names})
+            head: Any = pd.DataFrame({name: pd.Series(dtype="float64") for name in X.column_names})
             validate_data(self, head, reset=reset, skip_check_array=True)
         elif isinstance(X, pd.DataFrame):
-            validate_data(self, X, reset=reset, skip_check_array=True)
+            frame: Any = X
+            validate_data(self, frame, reset=reset, skip_check_array=True)
         else:
             return validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
         rows, columns = X.shape
@@ -282,7 +289,7 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
         if self.monotone_constraints:
             params["monotone_constraints"] = _directions(self.monotone_constraints, encoder)
         self._seed = seed
-        return pinned(params, seed=seed, threads=self._threads()["num_threads"])
+        return pinned(params, seed=seed, threads=self._threads())
 
     def _folds(
         self, data: Rows, as_of: Any, groups: Any, gap: Any, kept: npt.NDArray[np.int64]
@@ -317,7 +324,7 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
         calibrator = fit_calibrator(
             margin,
             data.y[inside],
-            method=self.calibration,
+            method=cast('Literal["auto", "platt", "beta", "isotonic"]', self.calibration),
             weights=None if data.weights is None else data.weights[inside],
             fold=number,
         )

@@ -1,8 +1,9 @@
 """Columns of a DataFrame, an Arrow table or an array as the one float matrix that LightGBM reads.
 
-Numbers stay numbers, booleans become 0 and 1, text becomes the position of its value among the sorted values seen at fit. Nulls of
-every kind (None, NaN, NaT, pandas.NA, Arrow null) and categories never seen become NaN, which LightGBM treats as missing. Infinities
-are refused: they come from a division that went wrong, and a tree would quietly file them with the largest values.
+Numbers stay numbers, booleans become 0 and 1, text becomes the position of its value among the sorted
+values seen at fit. Nulls of every kind (None, NaN, NaT, pandas.NA, Arrow null) and categories never seen
+become NaN, which LightGBM treats as missing. Infinities are refused: they come from a division that went
+wrong, and a tree would quietly file them with the largest values.
 """
 
 from __future__ import annotations
@@ -116,36 +117,25 @@ def _column(X: Any, i: int) -> Any:
 
 def _refuse(name: str, found: object) -> ValueError:
     return ValueError(
-        f"Column {name!r} holds {found}, which the model cannot read. Derive a number (an age in days, a count) or text from it."
+        f"Column {name!r} holds {found}, which the model cannot read. "
+        "Derive a number (an age in days, a count) or text from it."
     )
 
 
 def _kind(column: Any, name: str) -> Kind:
     if isinstance(column, pa.ChunkedArray):
         kind = kind_of(column.type)
-        if kind is None:
-            raise _refuse(name, column.type)
-        return kind
-    if isinstance(column, pd.Series):
-        dtype = column.dtype
-        if isinstance(dtype, pd.CategoricalDtype | pd.StringDtype):
-            return "category"
-        if isinstance(dtype, pd.ArrowDtype):
-            return _kind(pa.chunked_array([pa.array(column)]), name)
-        if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
-            if pd.api.types.is_complex_dtype(dtype):
-                raise _refuse(name, dtype)
-            return "number"
-        if dtype != object:
-            raise _refuse(name, dtype)
-        return _object_kind(column.to_numpy(), name)
-    if column.dtype.kind in _NUMBER_KINDS:
-        return "number"
-    if column.dtype.kind == "U":
-        return "category"
-    if column.dtype.kind != "O":
-        raise _refuse(name, column.dtype)
-    return _object_kind(column, name)
+    elif isinstance(column, pd.Series) and isinstance(column.dtype, pd.ArrowDtype):
+        kind = kind_of(column.dtype.pyarrow_dtype)
+    elif column.dtype.kind == "O" and not isinstance(column.dtype, pd.CategoricalDtype | pd.StringDtype):
+        kind = _object_kind(np.asarray(column, dtype=object), name)
+    elif isinstance(column.dtype, pd.CategoricalDtype | pd.StringDtype) or column.dtype.kind == "U":
+        kind = "category"
+    else:
+        kind = "number" if column.dtype.kind in _NUMBER_KINDS else None
+    if kind is None:
+        raise _refuse(name, column.type if isinstance(column, pa.ChunkedArray) else column.dtype)
+    return kind
 
 
 def _object_kind(values: npt.NDArray[Any], name: str) -> Kind:
@@ -167,7 +157,7 @@ def _object_kind(values: npt.NDArray[Any], name: str) -> Kind:
 
 def _values(column: Any) -> tuple[str, ...]:
     if isinstance(column, pa.ChunkedArray):
-        unique = pc.unique(column)
+        unique = column.unique()
         return tuple(sorted(str(v) for v in unique.to_pylist() if v is not None))
     series = pd.Series(column)
     return tuple(sorted({str(v) for v in series.dropna().unique().tolist()}))
@@ -191,7 +181,8 @@ def _numbers(column: Any, name: str) -> npt.NDArray[np.float64]:
             raise ValueError(f"Column {name!r} was numbers at fit and holds {column.dtype} now: {e}") from e
     if np.isinf(values).any():
         raise ValueError(
-            f"Column {name!r} holds infinity. Input may hold NaN for a missing value, never inf: make it null where it is computed."
+            f"Column {name!r} holds infinity. Input may hold NaN for a missing value, never inf: "
+            "make it null where it is computed."
         )
     return values
 

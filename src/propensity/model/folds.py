@@ -30,13 +30,15 @@ def time_axis(as_of: Any, gap: Any = None) -> tuple[Ints | npt.NDArray[np.float6
 
     Parameters
     ----------
-    as_of : (n,) datetime64, timezone-aware or not, dates, or numbers; a Series, an Arrow array or any sequence.
+    as_of : (n,) datetime64, timezone-aware or not, dates, or numbers; a Series, an Arrow array or any
+        sequence.
     gap : timedelta, timedelta64 or number in the same unit; None is 0.
 
     Raises
     ------
     ValueError
-        A null as_of, a negative gap, or a gap of the wrong kind (a number for times, a timedelta for numbers).
+        A null as_of, a negative gap, or a gap of the wrong kind (a number for times, a timedelta for
+        numbers).
     """
     if hasattr(as_of, "to_pandas") and not isinstance(as_of, pd.Series | np.ndarray):
         as_of = as_of.to_pandas()
@@ -65,14 +67,16 @@ def time_axis(as_of: Any, gap: Any = None) -> tuple[Ints | npt.NDArray[np.float6
 def forward_folds(time: npt.NDArray[Any], *, n_folds: int, gap: float = 0) -> tuple[Fold, ...]:
     """Return up to `n_folds` expanding-window folds.
 
-    Every training row satisfies `time + gap <= v` and `time < v` for the earliest validation time v of its fold: with a gap of one
-    horizon no training label window reaches into the validation. Rows of one time are never split. Validation parts hold about
-    equally many rows, do not overlap, and together are everything after the first start.
+    Every training row satisfies `time + gap <= v` and `time < v` for the earliest validation time v of its
+    fold: with a gap of one horizon no training label window reaches into the validation. Rows of one time
+    are never split. Validation parts hold about equally many rows, do not overlap, and together are
+    everything after the first start.
 
     Parameters
     ----------
     time : (n,) numbers.
-    n_folds : at least 1; fewer are returned where there are too few distinct times, none where no time lies a gap after another.
+    n_folds : at least 1; fewer are returned where there are too few distinct times, none where no time
+        lies a gap after another.
     """
     order = np.argsort(time, kind="stable")
     ranked = time[order]

@@ -1,4 +1,4 @@
-"""What the statistics share: checked arrays, and rows sorted once so that many weightings can reuse the sort."""
+"""What the statistics share: checked arrays, and rows sorted once for many weightings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def checked(
     Raises
     ------
     ValueError
-        No rows, unequal lengths, a label other than 0 and 1, a null or infinite prediction, a negative weight.
+        No rows, unequal lengths, a label other than 0 and 1, a null or infinite prediction, a negative
+        weight.
     """
     labels = np.asarray(y, dtype=np.float64).ravel()
     scores = np.asarray(p, dtype=np.float64).ravel()

@@ -1,8 +1,9 @@
-"""Intervals by resampling whole clusters (accounts, else leads), so that rows of one account never count as independent.
+"""Intervals by resampling whole clusters: accounts, else leads, whose rows are not independent.
 
-Each resample draws as many clusters as there are, with replacement, and weighs each row by how often its cluster came up; the rows are
-sorted once. Resample r has a generator of its own, seeded by (seed, r), so the result does not hang on how the work is divided.
-Source: Davison and Hinkley (1997), section 3.8, resampling of groups; percentile intervals, Efron (1979).
+Each resample draws as many clusters as there are, with replacement, and weighs each row by how often its
+cluster came up; the rows are sorted once. Resample r has a generator of its own, seeded by (seed, r), so
+the result does not hang on how the work is divided. Source: Davison and Hinkley (1997), section 3.8,
+resampling of groups; percentile intervals, Efron (1979).
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ _ENOUGH: Final = 0.5
 
 @dataclass(frozen=True)
 class Metric:
-    """A value with its percentile interval; `low` and `high` are NaN where too few resamples held both classes.
+    """A value with its percentile interval; both ends NaN where too few resamples held both classes.
 
-    The calibration error of a resample is inflated by resampling noise, so its interval may lie wholly above the value.
+    The calibration error of a resample is inflated by resampling noise, so its interval may lie wholly
+    above the value.
     """
 
     value: float
@@ -110,7 +112,7 @@ def paired(  # noqa: PLR0913
     level: float = LEVEL,
     n_jobs: int = 1,
 ) -> dict[str, Difference]:
-    """Compare two predictions of the same rows; both are scored on the same resamples, so what they share cancels.
+    """Compare two predictions of the same rows on the same resamples, so that what they share cancels.
 
     Parameters as `bootstrap`; `champion` and `challenger` are (n,) probabilities.
     """

@@ -1,4 +1,4 @@
-"""Do leads scored 20 % convert 20 % of the time? Reliability curve, calibration slope, and how much error chance alone makes."""
+"""Do leads scored 20 % convert 20 % of the time? Curve, slope, and the error that chance alone makes."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class CalibrationLine:
-    """Logistic recalibration `logit(P(y=1)) = intercept + slope * logit(p)`; slope 1 and intercept 0 is perfect.
+    """Logistic recalibration `logit(P(y=1)) = intercept + slope * logit(p)`; 1 and 0 are perfect.
 
-    A slope under 1 means probabilities that are too extreme. NaN where it is not defined (one probability only, one class, or
-    classes that `p` separates completely).
+    A slope under 1 means probabilities that are too extreme. NaN where it is not defined (one probability
+    only, one class, or classes that `p` separates completely).
     """
 
     slope: float
@@ -55,7 +55,9 @@ def wilson(successes: npt.ArrayLike, rows: npt.ArrayLike, level: float = 0.95) -
 def reliability_curve(
     y: npt.ArrayLike, p: npt.ArrayLike, *, bins: int = BINS, level: float = 0.95
 ) -> tuple[ReliabilityBin, ...]:
-    """Return up to `bins` equal-mass bins by rising probability; rows with one probability share a bin, empty bins are left out.
+    """Return up to `bins` equal-mass bins by rising probability.
+
+    Rows with one probability share a bin; empty bins are left out.
 
     Raises
     ------
@@ -105,7 +107,8 @@ def calibration_line(y: npt.ArrayLike, p: npt.ArrayLike) -> CalibrationLine:
         if np.linalg.det(hessian) <= _CLIP * labels.size or abs(beta[1]) > _SEPARATED:
             return undefined
         step = np.linalg.solve(hessian, gradient)
-        # A full Newton step can overshoot where the classes are nearly separated; a bounded one still converges.
+        # A full Newton step can overshoot where the classes are nearly separated; a bounded one still
+        # converges.
         beta = beta + step * min(1.0, 4.0 / max(float(np.abs(step).max()), _CLIP))
         if np.abs(step).max() < 1e-10:  # noqa: PLR2004
             break
@@ -116,10 +119,11 @@ def calibration_line(y: npt.ArrayLike, p: npt.ArrayLike) -> CalibrationLine:
 def perfect_calibration_error_quantile(
     p: npt.ArrayLike, *, q: float = 0.95, simulations: int = 1000, seed: int
 ) -> float:
-    """Return the q-quantile of the calibration error that perfectly calibrated predictions `p` (n,) would show.
+    """Return the q-quantile of the calibration error that perfect predictions `p` (n,) would show.
 
-    Labels are drawn from `p` itself; an observed `calibration_error` below this is no evidence of miscalibration. Source: the
-    consistency resampling of Broecker and Smith (2007), applied to the error instead of to each bin.
+    Labels are drawn from `p` itself; an observed `calibration_error` below this is no evidence of
+    miscalibration. Source: the consistency resampling of Broecker and Smith (2007), applied to the error
+    instead of to each bin.
     """
     _, scores, ones = checked(np.zeros(np.size(p)), p)
     checked_probabilities(scores)

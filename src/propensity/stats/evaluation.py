@@ -23,7 +23,7 @@ GAIN_SHARES: Final = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6,
 
 @dataclass(frozen=True)
 class GainsCurve:
-    """Share of all conversions that the top share of each cohort holds, averaged over cohorts with a conversion."""
+    """Share of conversions in the top share of a cohort, averaged over cohorts with a conversion."""
 
     share: tuple[float, ...]
     captured: tuple[float, ...]
@@ -53,11 +53,13 @@ class Evaluation:
 
     Attributes
     ----------
-    metrics : roc_auc, average_precision, log_loss, brier, calibration_error, lift_top_decile, each with its interval.
+    metrics : roc_auc, average_precision, log_loss, brier, calibration_error, lift_top_decile, each with
+        its interval.
     rows, conversions, base_rate : counts, and conversions / rows.
     clusters : independent units (accounts, else leads) behind the intervals.
     cohorts, cohorts_left_out : as_of dates in the lift, and those without a conversion.
-    calibration_slope, calibration_intercept : logistic recalibration; 1 and 0 are perfect; NaN where undefined.
+    calibration_slope, calibration_intercept : logistic recalibration; 1 and 0 are perfect; NaN where
+        undefined.
     brier_decomposition : reliability - resolution + uncertainty.
     reliability : curve on equal-mass bins.
     gains : captured conversions by share called.
@@ -126,7 +128,7 @@ def evaluate(
 
 
 def gains_curve(s: Scorer, shares: tuple[float, ...] = GAIN_SHARES) -> GainsCurve:
-    """Return the mean over cohorts of the share of conversions within the top shares; ties are shared fairly."""
+    """Return the share of conversions within the top shares, mean over cohorts; ties shared fairly."""
     ones = np.ones_like(s.y)
     captured: list[float] = []
     for share in shares:

@@ -1,13 +1,13 @@
 """How good a ranking and its probabilities are: six metrics, each over weighted rows.
 
-Shapes: labels `y` (n,) of 0 and 1, predictions `p` (n,) float, `weights` (n,) float or int, None for 1 each. A weight of k equals
-k copies of the row; that is what lets a bootstrap sort once. Nulls are refused. A metric that is not defined (one class only, no
-weight at all) raises ValueError rather than returning a stand-in.
+Shapes: labels `y` (n,) of 0 and 1, predictions `p` (n,) float, `weights` (n,) float or int, None for 1
+each. A weight of k equals k copies of the row; that is what lets a bootstrap sort once. Nulls are refused.
+A metric that is not defined (one class only, no weight at all) raises ValueError rather than returning a
+stand-in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -19,7 +19,7 @@ from scipy.optimize import isotonic_regression
 from propensity.stats.arrays import Floats, Ints, Presorted, checked, checked_probabilities, codes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 BINS: Final = 10
 TOP_SHARE: Final = 0.1
@@ -57,7 +57,8 @@ class BrierDecomposition:
 class Scorer:
     """One set of predictions, sorted once, to be scored under many weightings.
 
-    The public functions of this module are this class under a single weighting; a bootstrap keeps the instance.
+    The public functions of this module are this class under a single weighting; a bootstrap keeps the
+    instance.
     """
 
     y: Floats
@@ -104,7 +105,7 @@ class Scorer:
         return float((w * self._row_squared).sum() / _mass(w))
 
     def calibration_error(self, w: Floats) -> float:
-        """Expected calibration error; see the function of that name."""
+        """Return the expected calibration error; see the function of that name."""
         checked_probabilities(self.p)
         all_, positive = self._overall.sums(w), self._overall.sums(w * self.y)
         bins = equal_mass_bins(all_)
@@ -129,8 +130,9 @@ class Scorer:
     ) -> tuple[Floats, Floats, Floats]:
         """Return (k,) cohort masses, expected conversions at the top, and conversions in all.
 
-        The top is `share` of each cohort's mass, or `count` rows of it. Of the tied group that the border cuts, each row is in
-        with equal probability: the expectation under random tie-breaking, computed and not drawn.
+        The top is `share` of each cohort's mass, or `count` rows of it. Of the tied group that the border
+        cuts, each row is in with equal probability: the expectation under random tie-breaking, computed
+        and not drawn.
         """
         s = self._by_cohort
         all_, positive = s.sums(w), s.sums(w * self.y)
@@ -148,7 +150,8 @@ class Scorer:
         conversions, mass = positive.sum(), all_.sum()
         if not 0 < conversions < mass:
             raise ValueError(
-                f"Only one class is present ({conversions:g} conversions in {mass:g} rows); a ranking metric needs both."
+                f"Only one class is present ({conversions:g} conversions in {mass:g} rows); "
+                "a ranking metric needs both."
             )
         return all_, positive
 
@@ -177,7 +180,7 @@ def scorer(
     weights: npt.ArrayLike | None = None,
     cohort: npt.ArrayLike | None = None,
 ) -> tuple[Scorer, Floats]:
-    """Check the arrays and return a Scorer with its weights (n,); without `cohort` all rows are one cohort."""
+    """Check the arrays; return a Scorer and its weights (n,); without `cohort` all rows are one."""
     labels, scores, mass = checked(y, p, weights)
     cohorts = (
         np.zeros(labels.size, dtype=np.int64) if cohort is None else codes(cohort, labels.size, "cohort")
@@ -206,7 +209,9 @@ def roc_auc(y: npt.ArrayLike, p: npt.ArrayLike, weights: npt.ArrayLike | None = 
 
 
 def average_precision(y: npt.ArrayLike, p: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> float:
-    """Sum over thresholds of precision times the gain in recall, without interpolation (as scikit-learn defines it).
+    """Sum over thresholds of precision times the gain in recall, without interpolation.
+
+    Source: the definition of scikit-learn's `average_precision_score`.
 
     Raises
     ------
@@ -218,7 +223,9 @@ def average_precision(y: npt.ArrayLike, p: npt.ArrayLike, weights: npt.ArrayLike
 
 
 def log_loss(y: npt.ArrayLike, p: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> float:
-    """Mean negative log likelihood in nats; probabilities are clipped to float64's epsilon, as scikit-learn does.
+    """Mean negative log likelihood in nats.
+
+    Probabilities are clipped to float64's epsilon, as scikit-learn does.
 
     Raises
     ------
@@ -246,9 +253,10 @@ def brier_decomposition(
 ) -> BrierDecomposition:
     """Split the Brier score into reliability (miscalibration), resolution (discrimination) and uncertainty.
 
-    Murphy's (1973) three parts, taken over the isotonic recalibration instead of bins, so that they add up exactly and hang on no
-    number of bins: Dimitriadis, Gneiting and Jordan (2021), "Stable reliability diagrams for probabilistic classifiers", PNAS.
-    The recalibration is fitted on the same rows: on few rows both reliability and resolution are somewhat too large.
+    Murphy's (1973) three parts, taken over the isotonic recalibration instead of bins, so that they add up
+    exactly and hang on no number of bins: Dimitriadis, Gneiting and Jordan (2021), "Stable reliability
+    diagrams for probabilistic classifiers", PNAS. The recalibration is fitted on the same rows: on few
+    rows both reliability and resolution are somewhat too large.
     """
     s, w = scorer(y, p, weights)
     score = s.brier(w)
@@ -268,11 +276,13 @@ def brier_decomposition(
 
 
 def calibration_error(y: npt.ArrayLike, p: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> float:
-    """Expected calibration error: mean over 10 equal-mass bins of |mean probability - conversion rate|, weighted by mass.
+    """Return the expected calibration error.
 
-    Rows with one probability always share a bin (see `equal_mass_bins`), so the order of tied rows cannot matter. Even perfect
-    probabilities give more than 0 on finite data: compare with `calibration.perfect_calibration_error_quantile`.
-    Source: Naeini, Cooper and Hauskrecht (2015), with equal-mass bins as in Nguyen and O'Connor (2015).
+    The mean over 10 equal-mass bins of |mean probability - conversion rate|, weighted by mass.
+    Rows with one probability always share a bin (see `equal_mass_bins`), so the order of tied rows cannot
+    matter. Even perfect probabilities give more than 0 on finite data: compare with
+    `calibration.perfect_calibration_error_quantile`. Source: Naeini, Cooper and Hauskrecht (2015), with
+    equal-mass bins as in Nguyen and O'Connor (2015).
     """
     s, w = scorer(y, p, weights)
     return s.calibration_error(w)
@@ -284,10 +294,12 @@ def lift_top_decile(
     cohort: npt.ArrayLike | None = None,
     weights: npt.ArrayLike | None = None,
 ) -> float:
-    """Conversion rate among the best-ranked tenth over the cohort's rate, averaged over cohorts (as_of dates), each counting once.
+    """Conversion rate among the best-ranked tenth over the rate of all.
 
-    The tenth is exact: of 25 leads it is 2.5, and of the tied group that the border cuts each row counts in part, which is
-    the expected value under random tie-breaking. Cohorts without a conversion are left out; `cohort_lift` counts them.
+    Averaged over cohorts (as_of dates), each counting once.
+    The tenth is exact: of 25 leads it is 2.5, and of the tied group that the border cuts each row counts
+    in part, which is the expected value under random tie-breaking. Cohorts without a conversion are left
+    out; `cohort_lift` counts them.
 
     Raises
     ------
@@ -315,11 +327,12 @@ def cohort_lift(
 def equal_mass_bins(mass: Floats, bins: int = BINS) -> npt.NDArray[np.intp]:
     """Return (g,) bin numbers 0..bins-1 for sorted tie groups of mass (g,), in the order given.
 
-    A group goes whole into the bin that holds the middle of its mass: ties are never split, and without ties the bins differ by one row
-    at most. A large tie leaves bins empty.
+    A group goes whole into the bin that holds the middle of its mass: ties are never split, and without
+    ties the bins differ by one row at most. A large tie leaves bins empty.
     """
     middle = np.cumsum(mass) - 0.5 * mass
-    # Rounding keeps a middle that lies on a border by arithmetic from falling to either side by rounding error.
+    # Rounding keeps a middle that lies on a border by arithmetic from falling to either side by rounding
+    # error.
     return np.minimum(np.floor(np.round(bins * middle / mass.sum(), 9)), bins - 1).astype(np.intp)
 
 

@@ -26,7 +26,12 @@ SNAPSHOT = "snapshot_id"
 CURRENT_STATE = frozenset({"deal_value", "owner", "do_not_contact", "outcome"})
 """Lead columns without a history: they serve the gate and the list, never the features."""
 ACCOUNT_PREFIX = "account_"
-_CLOCKS = {"activities": "recorded_at", "stages": "recorded_at", "budgets": "recorded_at", "leads": "created_at"}
+_CLOCKS = {
+    "activities": "recorded_at",
+    "stages": "recorded_at",
+    "budgets": "recorded_at",
+    "leads": "created_at",
+}
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,9 @@ def cut(canonical: Canonical, spine: ir.Table) -> History:
         moments = _account_leads(canonical, spine)
     account_activities = None
     if moments is not None and "activities" in canonical.tables:
-        account_activities = _known(canonical, moments, "activities", "occurred_at", "lead_id", ("account_id", "as_of"))
+        account_activities = _known(
+            canonical, moments, "activities", "occurred_at", "lead_id", ("account_id", "as_of")
+        )
     return History(_attributes(canonical, spine), facts, account_activities, moments)
 
 
@@ -110,7 +117,9 @@ def _known(
     known = joined.filter((joined[happened] < joined["as_of"]) & (joined["recorded_at"] < joined["as_of"]))
     epoch = canonical.engine.functions.epoch_us
     aged = known.mutate(age_us=epoch(known["as_of"]) - epoch(known[happened]))
-    return aged.select(*keep, *(column for column in columns if column not in (happened, "recorded_at")), "age_us")
+    return aged.select(
+        *keep, *(column for column in columns if column not in (happened, "recorded_at")), "age_us"
+    )
 
 
 def _known_budgets(canonical: Canonical, spine: ir.Table) -> ir.Table:
@@ -141,7 +150,11 @@ def _account_leads(canonical: Canonical, spine: ir.Table) -> ir.Table:
 def _attributes(canonical: Canonical, spine: ir.Table) -> ir.Table:
     """One row a snapshot with what was known of the lead and its account."""
     leads = canonical.tables["leads"]
-    own = [column for column in leads.columns if column not in CURRENT_STATE | {"account_id", "created_at", "position"}]
+    own = [
+        column
+        for column in leads.columns
+        if column not in CURRENT_STATE | {"account_id", "created_at", "position"}
+    ]
     table = _joined(spine, leads.select(*own), "lead_id")
     table = _hide_unknown(table, tuple(canonical.config.tables["leads"].extra))
     if "accounts" in canonical.tables:
@@ -159,12 +172,16 @@ def _accounts_at(canonical: Canonical, spine: ir.Table) -> ir.Table:
     joined = spine.select(SNAPSHOT, "as_of", "account_id").join(accounts, "account_id")
     if "valid_from" in canonical.present["accounts"]:
         valid = joined.filter(joined["valid_from"].isnull() | (joined["valid_from"] < joined["as_of"]))
-        newest = ibis.row_number().over(group_by=SNAPSHOT, order_by=valid["valid_from"].desc(nulls_first=False))
+        newest = ibis.row_number().over(
+            group_by=SNAPSHOT, order_by=valid["valid_from"].desc(nulls_first=False)
+        )
         valid = valid.mutate(_place=newest)
         joined = valid.filter(valid["_place"] == 0)
     extras = tuple(canonical.config.tables["accounts"].extra)
     hidden = _hide_unknown(joined, extras)
-    return hidden.select(SNAPSHOT, **{ACCOUNT_PREFIX + name: hidden[name] for name in columns if name in hidden.columns})
+    return hidden.select(
+        SNAPSHOT, **{ACCOUNT_PREFIX + name: hidden[name] for name in columns if name in hidden.columns}
+    )
 
 
 def _hide_unknown(table: ir.Table, extras: tuple[str, ...]) -> ir.Table:

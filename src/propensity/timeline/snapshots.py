@@ -89,7 +89,9 @@ def scoring_spine(canonical: Canonical, as_of: datetime | None) -> ir.Table:
             leads = leads.filter(leads["created_at"] <= ibis.literal(as_of, type=_INSTANT))
         spine = leads.mutate(as_of=leads["created_at"])
     elif as_of is None:
-        raise HistoryError("the leads have no dates and no outcome: map created_at under tables.leads.columns.")
+        raise HistoryError(
+            "the leads have no dates and no outcome: map created_at under tables.leads.columns."
+        )
     else:
         instant = ibis.literal(as_of, type=_INSTANT)
         spine = leads.filter(leads["created_at"] < instant).mutate(as_of=instant)
@@ -105,7 +107,9 @@ def scoring_spine(canonical: Canonical, as_of: datetime | None) -> ir.Table:
 def _historic_spine(canonical: Canonical, through: datetime | None) -> ir.Table:
     config = canonical.config
     if "stages" not in canonical.tables:
-        raise HistoryError("nothing says which leads converted: map tables.stages, or leads.outcome for flat data.")
+        raise HistoryError(
+            "nothing says which leads converted: map tables.stages, or leads.outcome for flat data."
+        )
     if through is None:
         raise HistoryError("the leads have no dates: map created_at under tables.leads.columns.")
     horizon = timedelta(days=config.outcome.horizon_days)
@@ -120,7 +124,9 @@ def _historic_spine(canonical: Canonical, through: datetime | None) -> ir.Table:
     else:
         spine = leads.cross_join(_instants(canonical, last, through))
     spine = spine.filter(spine["created_at"] < spine["as_of"])
-    spine = spine.left_join(ends_of_leads(canonical.tables["stages"], config.outcome), "lead_id").drop("lead_id_right")
+    spine = spine.left_join(ends_of_leads(canonical.tables["stages"], config.outcome), "lead_id").drop(
+        "lead_id_right"
+    )
     open_then = spine["settled_at"].isnull() | (spine["settled_at"] >= spine["as_of"])
     return _ordered(canonical, labelled(spine.filter(open_then), horizon))
 

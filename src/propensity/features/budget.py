@@ -1,0 +1,123 @@
+"""Whether the lead has the means: what was stated, quoted, raised and spent, against what the product costs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import ibis
+
+from propensity.features.spec import DAY_US, Feature, Over
+from propensity.timeline.history import ACCOUNT_PREFIX, SNAPSHOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import ibis.expr.types as ir
+
+    from propensity.config import Config
+
+_KINDS = {
+    "stated": ("stated budget", "stated a budget of {value}"),
+    "quote": ("quoted amount", "was quoted {value}"),
+    "funding": ("funding", "raised {value}"),
+    "spend": ("past spend", "spent {value} before"),
+}
+
+
+def budget_features(
+    config: Config, budget_columns: Collection[str], account_columns: Collection[str], *, priced: bool
+) -> list[Feature]:
+    """The features that budgets, prices and revenue allow; `priced` says that leads' products have a price."""
+    features: list[Feature] = []
+    if budget_columns:
+        features += _facts()
+        if "kind" in budget_columns:
+            features += [_latest_of(kind) for kind in config.features.budget_kinds]
+    if priced:
+        features.append(
+            _feature("product_price", "price", "base currency", "the product costs {value}", "attributes", lambda t: t["price"])
+        )
+        if budget_columns:
+            features.append(
+                _feature(
+                    "to_price_ratio", "budget against price", "", "has {value} times the price as budget", "features",
+                    lambda t: t["budget_latest_amount"] / t["budget_product_price"].nullif(0),
+                    null_when="no budget or no price is known",
+                )  # fmt: skip
+            )
+        if "annual_revenue" in account_columns:
+            features.append(
+                _feature(
+                    "revenue_to_price_ratio", "revenue against price", "",
+                    "the company's revenue a year is {value} times the price", "attributes",
+                    lambda t: t[ACCOUNT_PREFIX + "annual_revenue"] / t["price"].nullif(0),
+                    null_when="revenue or price is unknown",
+                )  # fmt: skip
+            )
+    return features
+
+
+def _facts() -> list[Feature]:
+    return [
+        _feature(
+            "fact_count", "budget known", "facts", "named money {times}", "budgets", lambda t: t.count(),
+            empty=0, null_when="never", zero="no budget is known",
+        ),
+        _feature(
+            "latest_amount", "budget", "base currency", "has a budget of {value}", "budgets", _latest,
+            null_when="no amount is known",
+        ),
+        _feature(
+            "largest_amount", "budget", "base currency", "once had a budget of {value}", "budgets",
+            lambda t: t["amount"].max(), null_when="no amount is known",
+        ),
+        _feature(
+            "age_days", "age of the budget", "days", "last spoke of money {value} days ago", "budgets",
+            lambda t: t["age_us"].min().cast("float64") / DAY_US, null_when="no budget is known",
+        ),
+        _feature(
+            "is_known", "budget known", "", "the budget is known", "budgets", lambda t: (t.count() > 0).cast("float64"),
+            empty=0, null_when="never", zero="no budget is known",
+        ),
+    ]  # fmt: skip
+
+
+def _latest(table: ir.Table) -> ir.Value:
+    """The amount recorded last; of several at the same instant the largest, so that no order of rows decides."""
+    return table["amount"].max(where=table["is_latest"])
+
+
+def _latest_of(kind: str) -> Feature:
+    concept, sentence = _KINDS.get(kind, (f"{kind} amount", f"{kind}: {{value}}"))
+    return _feature(
+        f"{kind}_amount", concept, "base currency", sentence, "budgets",
+        lambda t: t["amount"].max(where=t["is_latest_of_kind"] & (t["kind"] == kind)),
+        null_when=f"no {concept} is known",
+    )  # fmt: skip
+
+
+def prepared(budgets: ir.Table) -> ir.Table:
+    """Mark, per snapshot, the budgets recorded last: of all, and of each kind."""
+    youngest = budgets["age_us"].min().over(group_by=SNAPSHOT)
+    table = budgets.mutate(is_latest=budgets["age_us"] == youngest)
+    of_kind = table["age_us"].min().over(group_by=[SNAPSHOT, "kind"])
+    return table.mutate(is_latest_of_kind=table["age_us"] == of_kind)
+
+
+def _feature(  # noqa: PLR0913
+    name: str,
+    concept: str,
+    unit: str,
+    sentence: str,
+    over: Over,
+    expression: Callable[[ir.Table], ir.Value],
+    *,
+    empty: float | None = None,
+    null_when: str = "price is unknown",
+    zero: str = "",
+) -> Feature:
+    return Feature(
+        f"budget_{name}", "budget", concept, unit, sentence, over, expression,
+        empty=empty, null_when=null_when, zero=zero,
+    )  # fmt: skip

@@ -1,0 +1,87 @@
+"""Which features there are for a company's tables and configuration: the list that training and scoring share."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from propensity.errors import ConfigError
+from propensity.features.budget import budget_features
+from propensity.features.engagement import account_features, engagement_features
+from propensity.features.firmographic import firmographic_features
+from propensity.features.spec import Feature
+from propensity.timeline.history import ACCOUNT_PREFIX
+
+if TYPE_CHECKING:
+    from propensity.config import ExtraColumn
+    from propensity.schema import TableName
+    from propensity.sources.canonical import Canonical
+
+
+def feature_specs(canonical: Canonical) -> tuple[Feature, ...]:
+    """Return the features in their fixed order: firmographic, budget, engagement, then the company's own columns.
+
+    A table or a column that is not mapped gives no features: they would be null in every row.
+
+    Raises
+    ------
+    ConfigError
+        `features.exclude` names no feature, or two features share a name.
+    """
+    config, present = canonical.config, canonical.present
+    leads = present["leads"]
+    accounts = present.get("accounts", frozenset[str]()) if "account_id" in leads else frozenset[str]()
+    features = firmographic_features(config, leads, accounts, canonical.engine.functions)
+    priced = "products" in present and "product" in leads
+    features += budget_features(config, present.get("budgets", ()), accounts, priced=priced)
+    if "activities" in present:
+        features += engagement_features(config.features, present.get("stages", ()))
+    if "account_id" in leads and canonical.dated and not canonical.flat:
+        features += account_features(with_activities="activities" in present)
+    features += _extras(canonical, "leads", "") + _extras(canonical, "accounts", ACCOUNT_PREFIX)
+    return _without(features, config.features.exclude)
+
+
+def parameters(canonical: Canonical) -> dict[str, Any]:
+    """The part of the configuration that shapes what the features' values mean (JSON types)."""
+    config = canonical.config
+    return {
+        "features": config.features.model_dump(mode="json", exclude={"exclude"}),
+        "currency": config.data.currency,
+        "ends": [*config.outcome.converting, *config.outcome.disqualified_stages],
+    }
+
+
+def _extras(canonical: Canonical, table: TableName, prefix: str) -> list[Feature]:
+    if table not in canonical.tables:
+        return []
+    return [_extra(name, extra, prefix + name) for name, extra in canonical.config.tables[table].extra.items()]
+
+
+def _extra(name: str, extra: ExtraColumn, column: str) -> Feature:
+    concept = extra.concept or name
+    number = extra.type != "category"
+    return Feature(
+        f"{extra.family}_{name}",
+        extra.family,
+        concept,
+        extra.unit,
+        f"{concept}: {{value}}",
+        "attributes",
+        (lambda t: t[column].cast("float64")) if number else (lambda t: t[column]),
+        kind="number" if number else "category",
+        null_when=f"{concept} is unknown" + ("" if extra.static else " or was not known yet"),
+    )
+
+
+def _without(features: list[Feature], exclude: tuple[str, ...]) -> tuple[Feature, ...]:
+    names = [feature.name for feature in features]
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise ConfigError(f"features named twice: {', '.join(twice)}. Rename the extra columns or activity types.")
+    for name in exclude:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            raise ConfigError(f"features.exclude: there is no feature {name!r}{f'; do you mean {near[0]!r}?' if near else ''}.")
+    return tuple(feature for feature in features if feature.name not in exclude)

@@ -1,0 +1,297 @@
+"""What the lead did, what we did, and whether it is a dialogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Literal
+
+import ibis
+
+from propensity.features.spec import DAY_US, Feature, Over
+from propensity.timeline.history import SNAPSHOT
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from propensity.config import ActivityType, FeaturesConfig
+
+WEIGHT_SCALE = 1e12
+"""Decayed weights are rounded to this many parts and summed as integers: the same sum in any order of the rows."""
+_MOMENTUM_DAYS = 7
+_MOMENTUM_BASE_DAYS = 30
+
+
+def engagement_features(config: FeaturesConfig, stage_columns: Collection[str]) -> list[Feature]:
+    """Features over the lead's activities and, where stage history is mapped, its stages."""
+    features: list[Feature] = []
+    for kind, act in config.types.items():
+        features += [_type_count(kind, act, days) for days in config.windows_days]
+    for days in config.windows_days:
+        features += _counts(days)
+    features += _intent(config)
+    features += [_channel_count(channel) for channel in config.channels]
+    features += _recency(config)
+    features += _dialogue(config)
+    return features + (_stages() if stage_columns else [])
+
+
+def account_features(*, with_activities: bool) -> list[Feature]:
+    """What the lead's colleagues do: totals of the account without the lead itself."""
+    features = [
+        _feature(
+            "account_other_leads", "colleagues who are leads", "leads", "{value} colleagues are leads as well",
+            "account_leads", lambda t: t.count().cast("float64"),
+            null_when="the lead has no account", zero="no colleague is a lead",
+        )
+    ]  # fmt: skip
+    if not with_activities:
+        return features
+    for days in (30, 90):
+        for way in ("inbound", "outbound"):
+            did = "did something" if way == "inbound" else "were approached"
+            features.append(
+                _feature(
+                    f"account_others_{way}_count_{days}d", "what colleagues do" if way == "inbound" else "colleagues approached",
+                    "acts", f"colleagues {did} {{times}} in the last {days} days", "account_activities",
+                    _counter(days, direction=way), null_when="the lead has no account",
+                    zero=f"colleagues {did.replace('did something', 'did nothing').replace('were', 'were not')} in the last {days} days",
+                )
+            )  # fmt: skip
+    return features
+
+
+def prepared(activities: ir.Table) -> ir.Table:
+    """Add what looks at neighbours in time: whole days before as_of, the gap to the act before, the last inbound."""
+    table = activities.mutate(days_ago=((activities["age_us"] - 1) / DAY_US).floor().cast("int64"))
+    older = ibis.window(group_by=SNAPSHOT, order_by=table["age_us"].desc())
+    gap = table["age_us"].lag(1).over(older) - table["age_us"]
+    last_inbound = table["age_us"].min(where=table["direction"] == "inbound").over(group_by=SNAPSHOT)
+    first_outbound = table["age_us"].max(where=table["direction"] == "outbound").over(group_by=SNAPSHOT)
+    return table.mutate(gap_us=gap, last_inbound_us=last_inbound, first_outbound_us=first_outbound)
+
+
+def _counter(
+    days: int,
+    *,
+    kinds: Collection[str] | None = None,
+    direction: str | None = None,
+    channel: str | None = None,
+) -> Callable[[ir.Table], ir.Value]:
+    def count(table: ir.Table) -> ir.Value:
+        where = table["age_us"] <= days * DAY_US
+        if kinds is not None:
+            where &= table["type"].isin(sorted(kinds))
+        if direction is not None:
+            where &= table["direction"] == direction
+        if channel is not None:
+            where &= table["channel"] == channel
+        return table.count(where=where)
+
+    return count
+
+
+def _type_count(kind: str, act: ActivityType, days: int) -> Feature:
+    return _feature(
+        f"{kind}_count_{days}d", _concept(kind), "acts", f"{act.phrase} {{times}} in the last {days} days", "activities",
+        _counter(days, kinds=(kind,)), empty=0, zero=f"no {_concept(kind)} in the last {days} days",
+    )  # fmt: skip
+
+
+def _concept(kind: str) -> str:
+    return kind.replace("_", " ")
+
+
+def _counts(days: int) -> list[Feature]:
+    return [
+        _feature(
+            f"inbound_count_{days}d", "own initiative", "acts", f"acted {{times}} in the last {days} days", "activities",
+            _counter(days, direction="inbound"), empty=0, zero=f"did nothing in the last {days} days",
+        ),
+        _feature(
+            f"outbound_count_{days}d", "our approaches", "acts", f"was approached {{times}} in the last {days} days",
+            "activities", _counter(days, direction="outbound"), empty=0,
+            zero=f"was not approached in the last {days} days",
+        ),
+        _feature(
+            f"active_days_{days}d", "active days", "days", f"something happened on {{value}} of the last {days} days",
+            "activities", lambda t: t["days_ago"].nunique(where=t["age_us"] <= days * DAY_US), empty=0,
+            zero=f"nothing happened in the last {days} days",
+        ),
+    ]  # fmt: skip
+
+
+def _intent(config: FeaturesConfig) -> list[Feature]:
+    intent = [kind for kind, act in config.types.items() if act.intent]
+    if not intent:
+        return []
+    features = [
+        _feature(
+            f"intent_count_{days}d", "signs of buying", "acts",
+            f"showed signs of buying {{times}} in the last {days} days", "activities",
+            _counter(days, kinds=intent), empty=0, zero=f"no sign of buying in the last {days} days",
+        )
+        for days in config.windows_days
+    ]  # fmt: skip
+    features.append(
+        _feature(
+            "days_since_intent", "signs of buying", "days", "last showed signs of buying {value} days ago", "activities",
+            lambda t: t["age_us"].min(where=t["type"].isin(intent)).cast("float64") / DAY_US,
+            null_when="never showed a sign of buying",
+        )
+    )  # fmt: skip
+    return features
+
+
+def _channel_count(channel: str) -> Feature:
+    word = channel.replace("_", " ")
+    return _feature(
+        f"{channel}_channel_count_90d", f"contact by {word}", "acts",
+        f"{{value}} contacts by {word} in the last 90 days", "activities",
+        _counter(90, channel=channel), empty=0, zero=f"no contact by {word} in the last 90 days",
+    )  # fmt: skip
+
+
+def _recency(config: FeaturesConfig) -> list[Feature]:
+    half_life_us = config.half_life_days * DAY_US
+
+    def decayed(direction: str) -> Callable[[ir.Table], ir.Value]:
+        def total(table: ir.Table) -> ir.Value:
+            weight = ibis.literal(2.0) ** (-table["age_us"].cast("float64") / half_life_us)
+            parts = (weight * WEIGHT_SCALE).round().cast("int64")
+            return parts.sum(where=table["direction"] == direction).cast("float64") / WEIGHT_SCALE
+
+        return total
+
+    def since(direction: Literal["inbound", "outbound"]) -> Callable[[ir.Table], ir.Value]:
+        return lambda t: t["age_us"].min(where=t["direction"] == direction).cast("float64") / DAY_US
+
+    return [
+        _feature(
+            "days_since_inbound", "last own act", "days", "last acted {value} days ago", "activities", since("inbound"),
+            null_when="never acted",
+        ),
+        _feature(
+            "days_since_outbound", "last approach", "days", "was last approached {value} days ago", "activities",
+            since("outbound"), null_when="was never approached",
+        ),
+        _feature(
+            "days_since_any", "last contact", "days", "last contact {value} days ago", "activities",
+            lambda t: t["age_us"].min().cast("float64") / DAY_US, null_when="there was no contact",
+        ),
+        _feature(
+            "inbound_decayed", "own initiative", f"acts, halved every {config.half_life_days:g} days",
+            "has been active of late", "activities", decayed("inbound"), empty=0, zero="has never been active",
+        ),
+        _feature(
+            "outbound_decayed", "our approaches", f"acts, halved every {config.half_life_days:g} days",
+            "has been approached of late", "activities", decayed("outbound"), empty=0, zero="was never approached",
+        ),
+        _feature(
+            "longest_silence_days", "longest silence", "days", "was once silent for {value} days", "activities",
+            lambda t: t["gap_us"].max().cast("float64") / DAY_US, null_when="fewer than two acts",
+        ),
+        _feature(
+            "momentum", "momentum", "", "acts {value} times as often in the last 7 days as in the 30 before",
+            "activities", _momentum, null_when="no act in the 30 days before the last 7",
+            zero="no act in the last 7 days after acts in the 30 before",
+        ),
+    ]  # fmt: skip
+
+
+def _momentum(table: ir.Table) -> ir.Value:
+    """Acts a day in the last 7 days over acts a day in the 30 days before those."""
+    age, edge = table["age_us"], _MOMENTUM_DAYS * DAY_US
+    recent = table.count(where=age <= edge).cast("float64") / _MOMENTUM_DAYS
+    before = table.count(where=(age > edge) & (age <= edge + _MOMENTUM_BASE_DAYS * DAY_US)).cast("float64")
+    return recent / (before / _MOMENTUM_BASE_DAYS).nullif(0)
+
+
+def _dialogue(config: FeaturesConfig) -> list[Feature]:
+    replies = [kind for kind, act in config.types.items() if act.reply]
+    features = [
+        _feature(
+            "is_two_way", "dialogue", "", "answered after we got in touch", "activities",
+            lambda t: (t["last_inbound_us"].min() < t["first_outbound_us"].max()).fill_null(ibis.literal(False)).cast("float64"),
+            empty=0, zero="has not answered us so far",
+        ),
+        _feature(
+            "unanswered_count", "approaches without an answer", "acts", "was approached {times} without an answer",
+            "activities",
+            lambda t: t.count(
+                where=(t["direction"] == "outbound")
+                & (t["last_inbound_us"].isnull() | (t["age_us"] < t["last_inbound_us"]))
+            ),
+            empty=0, zero="has answered our last approach",
+        ),
+    ]  # fmt: skip
+    for days in (30, 365):
+        features.append(
+            _feature(
+                f"inbound_share_{days}d", "dialogue", "", f"{{value}} of the acts of the last {days} days were the lead's own",
+                "activities", _share(days, lambda t: t["direction"] == "inbound", lambda t: t["type"].notnull()),
+                null_when=f"no act in the last {days} days",
+            )
+        )  # fmt: skip
+        if replies:
+            features.append(
+                _feature(
+                    f"reply_ratio_{days}d", "replies", "", f"{{value}} replies for each approach in the last {days} days",
+                    "activities",
+                    _share(days, lambda t: t["type"].isin(replies), lambda t: t["direction"] == "outbound"),
+                    null_when=f"was not approached in the last {days} days",
+                    zero=f"replied to no approach in the last {days} days",
+                )
+            )  # fmt: skip
+    return features
+
+
+def _share(
+    days: int, part: Callable[[ir.Table], ir.BooleanValue], whole: Callable[[ir.Table], ir.BooleanValue]
+) -> Callable[[ir.Table], ir.Value]:
+    def ratio(table: ir.Table) -> ir.Value:
+        within = table["age_us"] <= days * DAY_US
+        count = table.count(where=within & part(table)).cast("float64")
+        return count / table.count(where=within & whole(table)).cast("float64").nullif(0)
+
+    return ratio
+
+
+def _stages() -> list[Feature]:
+    return [
+        _feature(
+            "stage_count", "stages so far", "stages", "entered {value} stages so far", "stages", lambda t: t.count(),
+            empty=0, zero="has entered no stage yet",
+        ),
+        _feature(
+            "days_in_stage", "time in the stage", "days", "entered the present stage {value} days ago", "stages",
+            lambda t: t["age_us"].min().cast("float64") / DAY_US, null_when="has entered no stage yet",
+        ),
+        _feature(
+            "stage", "stage", "", "is in the stage {value}", "stages",
+            lambda t: t["stage"].max(where=t["is_latest"]), kind="category", null_when="has entered no stage yet",
+        ),
+    ]  # fmt: skip
+
+
+def prepared_stages(stages: ir.Table) -> ir.Table:
+    """Mark the stages entered last; of several at the same instant, the last by name counts."""
+    return stages.mutate(is_latest=stages["age_us"] == stages["age_us"].min().over(group_by=SNAPSHOT))
+
+
+def _feature(  # noqa: PLR0913
+    name: str,
+    concept: str,
+    unit: str,
+    sentence: str,
+    over: Over,
+    expression: Callable[[ir.Table], ir.Value],
+    *,
+    empty: float | None = None,
+    null_when: str = "never",
+    zero: str = "",
+    kind: Literal["number", "category"] = "number",
+) -> Feature:
+    return Feature(
+        f"engagement_{name}", "engagement", concept, unit, sentence, over, expression,
+        empty=empty, null_when=null_when, zero=zero, kind=kind,
+    )  # fmt: skip

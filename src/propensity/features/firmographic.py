@@ -1,0 +1,167 @@
+"""Who the lead is: the company, the person's rank, where they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import ibis
+
+from propensity.features.spec import DAY_US, Feature
+from propensity.timeline.history import ACCOUNT_PREFIX
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from propensity.config import Config
+    from propensity.engines import Functions
+
+# Ordered: the first pattern that fits a lower-case title decides. The rank is the number of people who usually
+# report upwards to it, not a salary grade: owner and chief, vice president and head, director, manager, others.
+SENIORITY_PATTERNS: tuple[tuple[str, int], ...] = (
+    (r"\b(assistant|secretary|intern|trainee|student) (to|of|for)\b", 0),
+    (r"\b(intern|trainee|student|apprentice)\b", 0),
+    (r"\b(vice president|vp|svp|evp|head)\b", 3),
+    (r"\b(chief|ceo|cfo|cto|coo|cio|cmo|cro|president|founder|co-founder|owner|partner)\b", 4),
+    (r"\bdirector\b", 2),
+    (r"\b(manager|lead|supervisor)\b", 1),
+)
+FREE_MAIL_DOMAINS = (
+    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com",
+    "aol.com", "gmx.de", "gmx.net", "gmx.com", "web.de", "t-online.de", "mail.ru", "yandex.ru", "qq.com", "163.com",
+    "126.com", "proton.me", "protonmail.com", "orange.fr", "free.fr", "libero.it", "rediffmail.com", "mail.com",
+)  # fmt: skip
+_DAYS_A_YEAR = 365.25
+_CATEGORIES = {
+    "source": ("source", "came from {value}"),
+    "country": ("country", "is in {value}"),
+    "region": ("region", "is in the region {value}"),
+    "product": ("product", "asked for {value}"),
+}
+_ACCOUNT_CATEGORIES = {
+    "industry": ("industry", "works in {value}"),
+    "country": ("company's country", "the company is in {value}"),
+    "region": ("company's region", "the company is in the region {value}"),
+}
+
+
+def firmographic_features(
+    config: Config, lead_columns: Collection[str], account_columns: Collection[str], functions: Functions
+) -> list[Feature]:
+    """The features that the leads' and accounts' columns allow; a column that is not mapped gives none."""
+    features = [
+        _category(name, name, concept, sentence)
+        for name, (concept, sentence) in _CATEGORIES.items()
+        if name in lead_columns
+    ]
+    features += _person(config, lead_columns)
+    if "created_at" in lead_columns:
+        features.append(
+            _number(
+                "lead_age_days", "age of the lead", "days", "has been a lead for {value} days",
+                lambda t: (functions.epoch_us(t["as_of"]) - functions.epoch_us(t["created_at"])).cast("float64") / DAY_US,
+                null_when="never",
+            )  # fmt: skip
+        )
+    if "account_id" in lead_columns:
+        features.append(
+            _number(
+                "has_account", "known company", "", "belongs to a known company",
+                lambda t: t["account_id"].notnull().cast("float64"),
+                null_when="never", zero="belongs to no known company",
+            )  # fmt: skip
+        )
+    return features + _account(account_columns, functions)
+
+
+def _person(config: Config, columns: Collection[str]) -> list[Feature]:
+    features: list[Feature] = []
+    offline = [word.lower() for word in config.features.offline_sources]
+    if "source" in columns:
+        features.append(
+            _number(
+                "source_is_offline", "source", "", "came from an offline source",
+                lambda t: t["source"].lower().isin(offline).cast("float64"),
+                null_when="source is unknown", zero="came from an online source",
+            )  # fmt: skip
+        )
+    if "title" in columns:
+        features.append(
+            _number(
+                "seniority_rank", "seniority", "rank 0 to 4", "seniority {value} of 4 by job title",
+                _seniority, null_when="title is unknown", zero="no leading position by job title",
+            )  # fmt: skip
+        )
+    if "email" in columns:
+        features.append(
+            _number(
+                "email_is_free_mail", "kind of e-mail address", "", "wrote from a free-mail address",
+                lambda t: t["email"].lower().split("@")[-1].isin(FREE_MAIL_DOMAINS).cast("float64"),
+                null_when="email is unknown", zero="wrote from a company address",
+            )  # fmt: skip
+        )
+    return features
+
+
+def _account(columns: Collection[str], functions: Functions) -> list[Feature]:
+    features = [
+        _category(f"account_{name}" if name != "industry" else name, ACCOUNT_PREFIX + name, concept, sentence)
+        for name, (concept, sentence) in _ACCOUNT_CATEGORIES.items()
+        if name in columns
+    ]
+    if "employee_count" in columns:
+        features.append(
+            _number(
+                "employee_count", "company size", "people", "the company has {value} employees",
+                lambda t: t[ACCOUNT_PREFIX + "employee_count"],
+            )  # fmt: skip
+        )
+    if "annual_revenue" in columns:
+        features.append(
+            _number(
+                "annual_revenue", "company revenue", "base currency a year", "the company's revenue is {value} a year",
+                lambda t: t[ACCOUNT_PREFIX + "annual_revenue"],
+            )  # fmt: skip
+        )
+    if {"annual_revenue", "employee_count"} <= set(columns):
+        features.append(
+            _number(
+                "revenue_per_employee", "company revenue", "base currency a year",
+                "the company's revenue is {value} an employee a year",
+                lambda t: t[ACCOUNT_PREFIX + "annual_revenue"] / t[ACCOUNT_PREFIX + "employee_count"].nullif(0),
+            )  # fmt: skip
+        )
+    if "founded_on" in columns:
+        features.append(
+            _number(
+                "company_age_years", "company age", "years", "the company is {value} years old",
+                lambda t: (functions.epoch_us(t["as_of"]) - functions.epoch_us(t[ACCOUNT_PREFIX + "founded_on"])).cast(
+                    "float64"
+                )
+                / (DAY_US * _DAYS_A_YEAR),
+            )  # fmt: skip
+        )
+    return features
+
+
+def _seniority(table: ir.Table) -> ir.Value:
+    title = table["title"].lower()
+    known = [(title.re_search(pattern), float(rank)) for pattern, rank in SENIORITY_PATTERNS]
+    return ibis.cases((title.isnull(), ibis.null("float64")), *known, else_=0.0)
+
+
+def _category(name: str, column: str, concept: str, sentence: str) -> Feature:
+    return Feature(
+        f"firmographic_{name}", "firmographic", concept, "", sentence, "attributes",
+        lambda t: t[column], kind="category", null_when=f"{concept} is unknown",
+    )  # fmt: skip
+
+
+def _number(  # noqa: PLR0913
+    name: str, concept: str, unit: str, sentence: str, expression: object, null_when: str = "", zero: str = ""
+) -> Feature:
+    return Feature(
+        f"firmographic_{name}", "firmographic", concept, unit, sentence, "attributes",
+        expression,  # type: ignore[arg-type]
+        null_when=null_when or f"{concept} is unknown", zero=zero,
+    )  # fmt: skip

@@ -1,0 +1,88 @@
+"""What a feature is: a name, what it means to a rep, and an expression over tables already cut at as_of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+Family = Literal["firmographic", "budget", "engagement"]
+Over = Literal["attributes", "activities", "stages", "budgets", "account_leads", "account_activities", "features"]
+Kind = Literal["number", "category"]
+
+DAY_US = 86_400_000_000
+"""Microseconds in a day."""
+SPEC_VERSION = 1
+"""Raised when a feature's meaning changes though its name does not: models of the old meaning are then refused."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the feature frame.
+
+    Parameters
+    ----------
+    name
+        Derived from its parameters, family first, such as `engagement_pricing_view_count_7d`.
+    family
+        firmographic, budget or engagement.
+    concept
+        What a rep would call it; several windows of one thing share a concept.
+    unit
+        Such as `days` or `acts`; empty for a category or a ratio.
+    sentence
+        For reasons, with `{value}`, or `{times}` for a count: `viewed pricing {times} in the last 7 days`.
+    over
+        The cut table that the expression reads. A feature over `features` reads the columns of all the others.
+    expression
+        Takes that table and gives a column (over attributes and features) or an aggregate (over facts).
+    kind
+        number (float64) or category (string).
+    empty
+        The value where no fact was seen: 0 for counts; None means null, that is unknown.
+    direction
+        1 or -1 where more is known to mean more or less likely; else 0. A constraint on the model.
+    null_when
+        When the value is null, for the catalogue.
+    zero
+        The sentence where the value is 0; `sentence` itself where empty.
+    """
+
+    name: str
+    family: Family
+    concept: str
+    unit: str
+    sentence: str
+    over: Over
+    expression: Callable[[ir.Table], ir.Value]
+    kind: Kind = "number"
+    empty: float | None = None
+    direction: Literal[-1, 0, 1] = 0
+    null_when: str = "never"
+    zero: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        """Everything but the expression, as JSON holds it."""
+        return {
+            "name": self.name,
+            "family": self.family,
+            "concept": self.concept,
+            "unit": self.unit,
+            "sentence": self.sentence,
+            "zero": self.zero,
+            "kind": self.kind,
+            "direction": self.direction,
+            "null_when": self.null_when,
+        }
+
+
+def spec_hash(features: Sequence[Feature], parameters: dict[str, Any]) -> str:
+    """SHA-256 over what the features are and the configuration that shapes their values (JSON types)."""
+    described = [(feature.name, feature.kind, feature.over) for feature in features]
+    text = json.dumps([SPEC_VERSION, described, parameters], sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
