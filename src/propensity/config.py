@@ -222,29 +222,30 @@ class ActivityType(Model):
     direction: Literal["inbound", "outbound"] | None = Field(None, description="where the data do not say")
     channel: str | None = Field(None, description="where the data do not say")
     intent: bool = Field(False, description="an act that speaks of buying")
-    reply: bool = Field(False, description="an answer of the lead to something we did")
+    reply: bool = Field(False, description="where inbound: an answer of the lead to something we did")
+    two_way: bool = Field(False, description="a dialogue by its nature, such as a meeting")
 
 
 def _default_types() -> dict[str, ActivityType]:
-    rows: list[tuple[str, str, str, str, bool, bool]] = [
-        ("web_visit", "visited the web site", "inbound", "web", False, False),
-        ("pricing_view", "viewed pricing", "inbound", "web", True, False),
-        ("content_download", "downloaded content", "inbound", "web", False, False),
-        ("form_submit", "sent a form", "inbound", "web", False, False),
-        ("email_sent", "was sent an e-mail", "outbound", "email", False, False),
-        ("email_open", "opened an e-mail", "inbound", "email", False, False),
-        ("email_click", "clicked in an e-mail", "inbound", "email", False, False),
-        ("email_reply", "replied to an e-mail", "inbound", "email", False, True),
-        ("call", "was on a call", "outbound", "phone", False, False),
-        ("meeting", "met us", "outbound", "in_person", False, False),
-        ("demo_request", "asked for a demo", "inbound", "chat", True, False),
-        ("quote_request", "asked for a quote", "inbound", "chat", True, False),
+    rows: list[tuple[str, str, str, str, str]] = [
+        ("web_visit", "visited the web site", "inbound", "web", ""),
+        ("pricing_view", "viewed pricing", "inbound", "web", "intent"),
+        ("content_download", "downloaded content", "inbound", "web", ""),
+        ("form_submit", "sent a form", "inbound", "web", ""),
+        ("email_sent", "was sent an e-mail", "outbound", "email", ""),
+        ("email_open", "opened an e-mail", "inbound", "email", ""),
+        ("email_click", "clicked in an e-mail", "inbound", "email", ""),
+        ("email_reply", "replied to an e-mail", "inbound", "email", "reply"),
+        ("call", "was on a call", "outbound", "phone", "reply"),
+        ("meeting", "met us", "outbound", "in_person", "two_way"),
+        ("demo_request", "asked for a demo", "inbound", "chat", "intent"),
+        ("quote_request", "asked for a quote", "inbound", "chat", "intent"),
     ]
     return {
-        name: ActivityType(
-            phrase=phrase, direction=cast("Any", way), channel=channel, intent=intent, reply=reply
+        name: ActivityType.model_validate(
+            {"phrase": phrase, "direction": way, "channel": channel} | ({says: True} if says else {})
         )
-        for name, phrase, way, channel, intent, reply in rows
+        for name, phrase, way, channel, says in rows
     }
 
 
@@ -295,7 +296,7 @@ class ModelConfig(Model):
     seed: int = Field(0, ge=0, description="of every random draw")
     resamples: int = Field(400, ge=50, description="bootstrap resamples behind each interval")
     tiers: tuple[float, float, float] | None = Field(
-        None, description="lowest probability of tiers A, B and C; by default 4, 2 and 1 times the base rate"
+        None, description="lowest probability of tiers A, B and C; by default such that 10, 30 and 60 % reach them"
     )
 
 

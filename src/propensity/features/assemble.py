@@ -14,7 +14,9 @@ from propensity.timeline.history import SNAPSHOT, History
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-_PREPARED: dict[Over, Callable[[ir.Table], ir.Table]] = {
+    from propensity.config import FeaturesConfig
+
+_PREPARED: dict[Over, Callable[[ir.Table, FeaturesConfig], ir.Table]] = {
     "activities": engagement.prepared,
     "stages": engagement.prepared_stages,
     "budgets": budget.prepared,
@@ -23,7 +25,9 @@ _ACCOUNT_KEYS = ("account_id", "as_of")
 _OWN = "_own"
 
 
-def assemble(history: History, features: Sequence[Feature], keys: Sequence[str]) -> ir.Table:
+def assemble(
+    history: History, features: Sequence[Feature], keys: Sequence[str], config: FeaturesConfig
+) -> ir.Table:
     """Build the feature table.
 
     Parameters
@@ -34,6 +38,8 @@ def assemble(history: History, features: Sequence[Feature], keys: Sequence[str])
         The specs, whose order is the columns' order.
     keys
         Columns of the spine to keep in front, such as snapshot_id and lead_id.
+    config
+        What the acts mean.
 
     Returns
     -------
@@ -49,7 +55,7 @@ def assemble(history: History, features: Sequence[Feature], keys: Sequence[str])
         if over in ("account_leads", "account_activities"):
             table = _with_account(table, history, over, specs)
         else:
-            facts = _PREPARED[over](history.facts[over])
+            facts = _PREPARED[over](history.facts[over], config)
             totals = facts.group_by(SNAPSHOT).aggregate(**{f.name: f.expression(facts) for f in specs})
             table = _joined(table, totals, specs)
     table = table.mutate(**{f.name: _typed(f, f.expression(table)) for f in derived})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from propensity.config import Config
+    from propensity.config import Config, FeaturesConfig
 
 _KINDS = {
     "stated": ("stated budget", "stated a budget of {value}"),
@@ -97,7 +97,7 @@ def _latest_of(kind: str) -> Feature:
     )  # fmt: skip
 
 
-def prepared(budgets: ir.Table) -> ir.Table:
+def prepared(budgets: ir.Table, _: FeaturesConfig) -> ir.Table:
     """Mark, per snapshot, the budgets recorded last: of all, and of each kind."""
     youngest = budgets["age_us"].min().over(group_by=SNAPSHOT)
     table = budgets.mutate(is_latest=budgets["age_us"] == youngest)

@@ -60,14 +60,22 @@ def account_features(*, with_activities: bool) -> list[Feature]:
     return features
 
 
-def prepared(activities: ir.Table) -> ir.Table:
-    """Add what looks at neighbours in time: whole days before as_of, the gap to the act before, the last inbound."""
+def prepared(activities: ir.Table, config: FeaturesConfig) -> ir.Table:
+    """Add what one act alone does not tell.
+
+    days_ago: whole days before as_of. gap_us: time since the act before it (null for the first). last_inbound_us: age
+    of the lead's last own act. is_answer: a reply after we first got in touch, or an act that is two-way by nature.
+    """
     table = activities.mutate(days_ago=((activities["age_us"] - 1) / DAY_US).floor().cast("int64"))
     older = ibis.window(group_by=SNAPSHOT, order_by=table["age_us"].desc())
     gap = table["age_us"].lag(1).over(older) - table["age_us"]
     last_inbound = table["age_us"].min(where=table["direction"] == "inbound").over(group_by=SNAPSHOT)
     first_outbound = table["age_us"].max(where=table["direction"] == "outbound").over(group_by=SNAPSHOT)
-    return table.mutate(gap_us=gap, last_inbound_us=last_inbound, first_outbound_us=first_outbound)
+    answers = [kind for kind, act in config.types.items() if act.reply]
+    meetings = [kind for kind, act in config.types.items() if act.two_way]
+    answered = table["type"].isin(answers) & (table["direction"] == "inbound") & (table["age_us"] < first_outbound)
+    is_answer = (answered | table["type"].isin(meetings)).fill_null(ibis.literal(False))
+    return table.mutate(gap_us=gap, last_inbound_us=last_inbound, is_answer=is_answer.cast("int8"))
 
 
 def _counter(
@@ -211,8 +219,7 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
     features = [
         _feature(
             "is_two_way", "dialogue", "", "answered after we got in touch", "activities",
-            lambda t: (t["last_inbound_us"].min() < t["first_outbound_us"].max()).fill_null(ibis.literal(False)).cast("float64"),
-            empty=0, zero="has not answered us so far",
+            lambda t: t["is_answer"].max().cast("float64"), empty=0, zero="has not answered us so far",
         ),
         _feature(
             "unanswered_count", "approaches without an answer", "acts", "was approached {times} without an answer",
@@ -237,7 +244,11 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
                 _feature(
                     f"reply_ratio_{days}d", "replies", "", f"{{value}} replies for each approach in the last {days} days",
                     "activities",
-                    _share(days, lambda t: t["type"].isin(replies), lambda t: t["direction"] == "outbound"),
+                    _share(
+                        days,
+                        lambda t: t["type"].isin(replies) & (t["direction"] == "inbound"),
+                        lambda t: t["direction"] == "outbound",
+                    ),
                     null_when=f"was not approached in the last {days} days",
                     zero=f"replied to no approach in the last {days} days",
                 )
@@ -273,7 +284,7 @@ def _stages() -> list[Feature]:
     ]  # fmt: skip
 
 
-def prepared_stages(stages: ir.Table) -> ir.Table:
+def prepared_stages(stages: ir.Table, _: FeaturesConfig) -> ir.Table:
     """Mark the stages entered last; of several at the same instant, the last by name counts."""
     return stages.mutate(is_latest=stages["age_us"] == stages["age_us"].min().over(group_by=SNAPSHOT))
 

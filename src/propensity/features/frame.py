@@ -107,5 +107,5 @@ def features_of(canonical: Canonical, spine: ir.Table) -> FeatureQuery:
     """The features of every snapshot in `spine`, whether it is there to be learned from or to be scored."""
     features = feature_specs(canonical)
     keys: Sequence[str] = (*KEYS, LABEL) if LABEL in spine.columns else KEYS
-    expression = assemble(cut(canonical, spine), features, keys)
+    expression = assemble(cut(canonical, spine), features, keys, canonical.config.features)
     return FeatureQuery(canonical, expression, features, spec_hash(features, parameters(canonical)))

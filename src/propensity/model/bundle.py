@@ -6,10 +6,7 @@ both. Loading checks every byte before anything is parsed.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
-import tempfile
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
+import pyarrow.types as pat
 
 from propensity.errors import BundleError, FeatureMismatch
+from propensity.model import files
 from propensity.model.calibration import Calibrator, calibrator_from_dict
 from propensity.model.encoding import Encoder, Kind, Matrix, kind_of
+from propensity.model.tiers import Tiers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 JSON = Any
-FORMAT_VERSION: Final = 1
-MODEL, BUNDLE, MANIFEST = "model.txt", "bundle.json", "manifest.json"
-_RETRAIN: Final = "Fetch the model again from the registry, or train a new one."
+MODEL: Final = "model.txt"
+BUNDLE: Final = "bundle.json"
 
 
 @dataclass(frozen=True)
@@ -55,41 +54,6 @@ class FeatureColumn:
     sentence: str = ""
     kind: Kind = "number"
     monotone: int = 0
-
-
-@dataclass(frozen=True)
-class Tiers:
-    """Fixed probability cut points: from `a` on it is tier A, from `b` on B, from `c` on C, else D."""
-
-    a: float
-    b: float
-    c: float
-
-    def __post_init__(self) -> None:
-        if not 1 >= self.a >= self.b >= self.c >= 0:
-            raise ValueError(
-                f"Tiers must fall from A to C within [0, 1]; found a={self.a}, b={self.b}, c={self.c}."
-            )
-
-    @classmethod
-    def from_probabilities(
-        cls, probabilities: npt.ArrayLike, *, shares: tuple[float, float, float] = (0.1, 0.3, 0.6)
-    ) -> Tiers:
-        """Cut so that these cumulative shares of (n,) probabilities reach A, B and C; ties may add to them."""
-        p = np.asarray(probabilities, dtype=np.float64)
-        a, b, c = np.quantile(p, [1 - share for share in shares], method="inverted_cdf")
-        return cls(float(a), float(b), float(c))
-
-    def of(self, probabilities: npt.ArrayLike) -> npt.NDArray[np.str_]:
-        """Return (n,) tiers "A" to "D".
-
-        Examples
-        --------
-        >>> Tiers(0.5, 0.3, 0.1).of([0.5, 0.31, 0.1, 0.0]).tolist()
-        ['A', 'B', 'C', 'D']
-        """
-        p = np.asarray(probabilities, dtype=np.float64)
-        return np.array(["D", "C", "B", "A"])[(p >= self.c).astype(int) + (p >= self.b) + (p >= self.a)]
 
 
 @dataclass(frozen=True)
@@ -130,7 +94,7 @@ class Bundle:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the hashes of the files: the same content has the same digest, wherever it lies."""
-        return _digest({name: _sha(content) for name, content in self._contents().items()})
+        return files.digest(self._contents())
 
     def margin(self, table: pa.Table, *, threads: int = 0) -> Floats:
         """Return (n,) log odds of an Arrow table that holds at least the model's columns, in any order.
@@ -184,30 +148,7 @@ class Bundle:
         BundleError
             `folder` exists and holds something else.
         """
-        folder = Path(folder)
-        contents = self._contents()
-        contents[MANIFEST] = _manifest(contents)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        if _holds(folder, contents):
-            return folder
-        if folder.exists():
-            raise BundleError(
-                f"{folder} exists and holds something else than this model; choose another folder."
-            )
-        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
-            for name, content in contents.items():
-                (scratch / name).write_bytes(content)
-            scratch.chmod(0o755)
-            try:
-                scratch.rename(folder)
-            except OSError as e:
-                # Another process may have been first; that is fine if it wrote the same.
-                if not _holds(folder, contents):
-                    raise BundleError(f"Cannot write the model to {folder}: {e}.") from e
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        return folder
+        return files.write(Path(folder), self._contents())
 
     @classmethod
     def load(cls, folder: Path) -> Bundle:
@@ -220,7 +161,7 @@ class Bundle:
             hashes.
         """
         folder = Path(folder)
-        contents = _verified(folder)
+        contents = files.read(folder, frozenset({MODEL, BUNDLE}))
         try:
             found = json.loads(contents[BUNDLE])
             bundle = cls(
@@ -235,7 +176,7 @@ class Bundle:
             )
         except (ValueError, KeyError, TypeError, AttributeError) as e:
             raise BundleError(
-                f"{folder / BUNDLE} is intact but not a bundle this version reads: {e!r}. {_RETRAIN}"
+                f"{folder / BUNDLE} is intact but not a bundle this version reads: {e!r}. {files.RETRAIN}"
             ) from e
         return bundle
 
@@ -244,11 +185,11 @@ class Bundle:
         try:
             booster = lgb.Booster(model_str=self.booster_text)
         except lgb.basic.LightGBMError as e:
-            raise BundleError(f"LightGBM cannot read the model's trees: {e}. {_RETRAIN}") from e
+            raise BundleError(f"LightGBM cannot read the model's trees: {e}. {files.RETRAIN}") from e
         if booster.num_feature() != len(self.features):
             raise BundleError(
                 f"The trees read {booster.num_feature()} columns, "
-                f"the bundle names {len(self.features)}. {_RETRAIN}"
+                f"the bundle names {len(self.features)}. {files.RETRAIN}"
             )
         return booster
 
@@ -257,12 +198,11 @@ class Bundle:
         return Encoder(self.names, tuple(f.kind for f in self.features), self.categories)
 
     def _encoded(self, table: pa.Table) -> Matrix:
-        names = set(table.column_names)
-        if not names.issuperset(self.names):
-            here = {
-                f.name: _kind_name(table.schema.field(f.name).type) for f in self.features if f.name in names
-            }
-            self.check(here)
+        schema, names = table.schema, set(table.column_names)
+        here = {
+            f.name: _found_kind(schema.field(f.name).type, f.kind) for f in self.features if f.name in names
+        }
+        self.check(here)
         return self._encoder.encode(table.select(list(self.names)))
 
     def _contents(self) -> dict[str, bytes]:
@@ -275,7 +215,7 @@ class Bundle:
             "spec_hash": self.spec_hash,
             "tiers": asdict(self.tiers),
         }
-        return {BUNDLE: _canonical(described), MODEL: self.booster_text.encode()}
+        return {BUNDLE: files.canonical(described), MODEL: self.booster_text.encode()}
 
 
 def bundle_from(
@@ -329,69 +269,6 @@ def portable(booster_text: str) -> str:
     return head + mark + "\n".join(lines)
 
 
-def _kind_name(type_: pa.DataType) -> str:
-    return kind_of(type_) or str(type_)
-
-
-def _canonical(value: JSON) -> bytes:
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def _sha(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _digest(hashes: Mapping[str, str]) -> str:
-    return _sha("".join(f"{name} {hashes[name]}\n" for name in sorted(hashes)).encode())
-
-
-def _manifest(contents: Mapping[str, bytes]) -> bytes:
-    hashes = {name: _sha(content) for name, content in contents.items()}
-    files = {name: {"bytes": len(contents[name]), "sha256": sha} for name, sha in hashes.items()}
-    digest = _digest(hashes)
-    return _canonical(
-        {"digest": digest, "files": files, "format": "propensity-bundle", "format_version": FORMAT_VERSION}
-    )
-
-
-def _holds(folder: Path, contents: Mapping[str, bytes]) -> bool:
-    return (
-        folder.is_dir()
-        and {p.name for p in folder.iterdir()} == set(contents)
-        and all((folder / name).read_bytes() == content for name, content in contents.items())
-    )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as e:
-        raise BundleError(f"{path} is missing or unreadable ({e.strerror}). {_RETRAIN}") from e
-
-
-def _verified(folder: Path) -> dict[str, bytes]:
-    """Return the files' bytes once each agrees with the manifest, and the manifest with itself."""
-    raw = _read(folder / MANIFEST)
-    try:
-        manifest = json.loads(raw)
-        version = manifest["format_version"]
-        if manifest["format"] != "propensity-bundle" or version != FORMAT_VERSION:
-            raise BundleError(
-                f"{folder / MANIFEST} says format {manifest['format']!r} version {version!r}; this propensity "
-                f"reads 'propensity-bundle' version {FORMAT_VERSION}. Upgrade it, or train a new model."
-            )
-        wanted = {str(name): str(entry["sha256"]) for name, entry in manifest["files"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as e:
-        raise BundleError(f"{folder / MANIFEST} is damaged: {e!r}. {_RETRAIN}") from e
-    if set(wanted) != {MODEL, BUNDLE}:
-        raise BundleError(f"{folder / MANIFEST} lists {sorted(wanted)}, not {[BUNDLE, MODEL]}. {_RETRAIN}")
-    contents = {name: _read(folder / name) for name in sorted(wanted)}
-    for name, content in contents.items():
-        if _sha(content) != wanted[name]:
-            raise BundleError(
-                f"{folder / name} is damaged: its SHA-256 is {_sha(content)}, "
-                f"the manifest says {wanted[name]}. {_RETRAIN}"
-            )
-    if raw != _manifest(contents):
-        raise BundleError(f"{folder / MANIFEST} is damaged: it does not describe its own files. {_RETRAIN}")
-    return contents
+def _found_kind(type_: pa.DataType, wanted: Kind) -> str:
+    # A column without a single value has Arrow's null type, which is any kind.
+    return wanted if pat.is_null(type_) else kind_of(type_) or str(type_)

@@ -157,7 +157,7 @@ DEFAULT: Final = Scorecard(
         Rule("engagement_inbound_count_30d", ">=", 5, 5),
         Rule("firmographic_seniority_rank", ">=", 3, 10),
         Rule("firmographic_employee_count", ">=", 50, 5),
-        Rule("budget_known", "==", True, 10),
+        Rule("budget_is_known", ">=", 1, 10),
         Rule("budget_to_price_ratio", ">=", 1, 10),
         Rule("budget_to_price_ratio", "<=", 0.5, -10),
     )

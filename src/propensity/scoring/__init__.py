@@ -1,0 +1,1 @@
+"""From features to a ranked, explained list: score, gate, rank, reasons."""
