@@ -14,9 +14,10 @@ from pyarrow import csv, parquet
 from demo.oracle import Oracle
 from propensity.demo import records, world
 from propensity.demo.dates import make_calendar
+from propensity.demo.fit import Covariates
 from propensity.demo.forward import true_probabilities
 from propensity.demo.laws import MAX_LAG_DAYS, Kind, default_laws
-from propensity.demo.process import CONVERTED
+from propensity.demo.process import CONVERTED, DISQUALIFIED, run
 from propensity.errors import UsageError
 
 END = datetime(2026, 6, 1, tzinfo=UTC)
@@ -146,6 +147,52 @@ def test_truth_is_calibrated_in_a_fast_world_before_and_after_the_drift():
         assert abs(np.sum(y[part] - p[part])) < 3 * np.sqrt(np.sum(p[part] * (1 - p[part])))
     for part in np.array_split(np.argsort(p, kind="stable"), 10):
         assert abs(np.sum(y[part] - p[part])) < 4 * np.sqrt(np.sum(p[part] * (1 - p[part])))
+
+
+@pytest.mark.parametrize("state", [1, 3, 6, 7])
+def test_a_lead_that_never_changes_state_lives_by_the_rates_of_that_state(state):
+    plain, calendar = default_laws(), make_calendar(END, 2)
+    days = np.arange(calendar.days)
+    laws = dataclasses.replace(
+        plain, slow=np.eye(4), fast=np.eye(4), convert=np.full(8, 0.012), disqualify=np.full(8, 0.008)
+    )
+    birth = np.sort(np.arange(4_000) % 40)
+    one, prior = np.ones(len(birth)), np.tile(np.eye(8)[state], (len(birth), 1))
+    made = Covariates(birth, prior, one * 0.5, one, one * 2, one * 3, one * 1_000.0)
+    facts, fates = run(np.random.default_rng(state), made, calendar, laws)
+
+    last = np.minimum(fates.day, calendar.days - 1)
+    alive = (birth[:, None] <= days) & (days <= last[:, None])
+    weekday = np.array([calendar.date(int(day)).weekday() for day in days])
+    activity = np.array([laws.activity_level(int(day)) for day in weekday])
+    yearday = [calendar.date(int(day)).timetuple().tm_yday for day in days]
+    decision = np.array([laws.decision_level(int(w), y) for w, y in zip(weekday, yearday, strict=True)])
+    decision *= np.where(days >= calendar.drift_day, 2 * laws.drift_convert, 1.0)
+    sent = np.zeros((len(birth), len(days)))
+    emails = facts.kind == Kind.EMAIL_SENT
+    np.add.at(sent, (facts.lead[emails], facts.day[emails]), 1.0)
+    pressure = sent.copy()
+    for day in days[1:]:
+        pressure[:, day] += laws.pressure_decay * pressure[:, day - 1]
+
+    expected = {kind: laws.rates[kind, state] * (alive * activity).sum() for kind in range(Kind.EMAIL_OPEN)}
+    expected |= {kind: laws.rates[kind, state] * (alive * pressure).sum() for kind in range(12, 15)}
+    observed = np.bincount(facts.kind, minlength=len(Kind))
+    for kind, mean in expected.items():
+        assert abs(observed[kind] - mean) < 4 * np.sqrt(mean) + 1, Kind(kind)
+    mature = alive & (days > birth[:, None])
+    for fate, mean in ((CONVERTED, 0.012 * (mature * decision).sum()), (DISQUALIFIED, 0.024 * mature.sum())):
+        assert abs((fates.fate == fate).sum() - mean) < 4 * np.sqrt(mean), fate
+    calls = observed[Kind.CALL_ANSWERED] + observed[Kind.CALL_UNANSWERED]
+    share = laws.call_answered[state]
+    assert abs(observed[Kind.CALL_ANSWERED] - calls * share) < 4 * np.sqrt(calls * share * (1 - share))
+    for kind in (Kind.WEB_VISIT, Kind.CALL_UNANSWERED, Kind.EMAIL_SENT):
+        lags = np.bincount(facts.lag_days[facts.kind == kind], minlength=MAX_LAG_DAYS + 1)
+        mean = laws.lag[kind] * lags.sum()
+        assert np.all(np.abs(lags - mean) <= 4 * np.sqrt(mean) + 1), kind
+    stated = np.log(facts.amount_eur[facts.kind == Kind.BUDGET_STATED] / 1_000.0)
+    gap = stated.mean() - laws.amount_log_mean[0, state // 4]
+    assert abs(gap) < 4 * laws.amount_log_sd[0] / np.sqrt(len(stated))
 
 
 def test_truth_has_less_log_loss_than_any_constant_and_than_perturbed_beliefs(hidden):

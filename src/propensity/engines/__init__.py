@@ -66,6 +66,10 @@ class Engine(Protocol):
         """Bring a result in batches of at most `rows` rows."""
         ...
 
+    def read_parts(self, folder: Path) -> ir.Table:
+        """The Parquet parts that a run wrote into `folder`, as one table."""
+        ...
+
     def rejected(self) -> Mapping[str, list[tuple[int, str]]]:
         """Per file, the lines that were no rows: line number and what was wrong."""
         ...

@@ -78,16 +78,14 @@ class Scorecard:
 
     def score(self, table: pa.Table | pd.DataFrame) -> Floats:
         """Return (n,) points; an absent feature gives none (`skipped` names it), nor does a null."""
-        columns = {str(c) for c in (table.column_names if isinstance(table, pa.Table) else table.columns)}
+        columns = _names(table)
         points: Floats = np.zeros(table.shape[0])
         for rule in self.rules:
             if rule.feature in columns:
-                column = (
-                    table.column(rule.feature).to_pandas()
-                    if isinstance(table, pa.Table)
-                    else table[rule.feature]
+                column: Any = table[rule.feature]
+                points += rule.points * rule.met(
+                    column.to_pandas() if isinstance(table, pa.Table) else column
                 )
-                points += rule.points * rule.met(column)
         return points
 
     def skipped(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -103,8 +101,7 @@ class Scorecard:
         ValueError
             One class only.
         """
-        names = table.column_names if isinstance(table, pa.Table) else [str(c) for c in table.columns]
-        return FittedScorecard(self, Platt.fit(self.score(table), y), self.skipped(names))
+        return FittedScorecard(self, Platt.fit(self.score(table), y), self.skipped(_names(table)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON types."""
@@ -143,6 +140,10 @@ class FittedScorecard:
     def probability(self, table: pa.Table | pd.DataFrame) -> Floats:
         """Return (n,) probabilities in (0, 1)."""
         return self.calibrator.transform(self.scorecard.score(table))
+
+
+def _names(table: pa.Table | pd.DataFrame) -> list[str]:
+    return list(map(str, table.column_names if isinstance(table, pa.Table) else list(table.columns)))
 
 
 DEFAULT: Final = Scorecard(

@@ -26,7 +26,7 @@ class Tiers:
     def from_probabilities(
         cls, probabilities: npt.ArrayLike, *, shares: tuple[float, float, float] = (0.1, 0.3, 0.6)
     ) -> Tiers:
-        """Cut so that these cumulative shares of (n,) probabilities reach A, B and C; ties may add to them."""
+        """Cut so that these cumulative shares of (n,) probabilities reach A, B, C; ties may add to them."""
         p = np.asarray(probabilities, dtype=np.float64)
         a, b, c = np.quantile(p, [1 - share for share in shares], method="inverted_cdf")
         return cls(float(a), float(b), float(c))

@@ -1,0 +1,126 @@
+"""Scores and lists as files: written aside, hashed, then moved to their names, the manifest last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from propensity.errors import DeliveryError
+
+SCORES, LIST, LIST_CSV, MANIFEST = "scores.parquet", "list.parquet", "list.csv", "manifest.json"
+ROW_GROUP = 50_000
+"""Rows in a Parquet row group, whatever the batches that arrive: the same rows give the same bytes."""
+_FORMULA = r"^[\s]*[=+\-@]|^[\t\r\n]"
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Give a scratch folder beside the final names; it is gone afterwards, whatever happened.
+
+    Raises
+    ------
+    DeliveryError
+        The folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+    except OSError as error:
+        raise DeliveryError(f"{folder} cannot be written: {error.strerror}. Give another folder with --out.") from error
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def write_parquet(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
+    """Write batches as one Parquet file with row groups of fixed size; return the rows."""
+    rows = 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for table in _regrouped(batches, schema):
+            writer.write_table(table, row_group_size=ROW_GROUP)
+            rows += table.num_rows
+    return rows
+
+
+def _regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    held: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        held.append(batch)
+        count += batch.num_rows
+        while count >= ROW_GROUP:
+            table = pa.Table.from_batches(held, schema)
+            yield table.slice(0, ROW_GROUP).combine_chunks()
+            held = table.slice(ROW_GROUP).to_batches()
+            count -= ROW_GROUP
+    if count:
+        yield pa.Table.from_batches(held, schema).combine_chunks()
+
+
+def write_csv(path: Path, table: pa.Table) -> None:
+    """Write a table as CSV that no spreadsheet takes for a program: text that begins like a formula gets a quote."""
+    columns = [neutral(column) if pa.types.is_string(column.type) else column for column in table.columns]
+    pacsv.write_csv(pa.table(columns, names=table.column_names), path)
+
+
+def neutral(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Put an apostrophe before text that begins with = + - @ (after blanks) or a tab or line break.
+
+    >>> neutral(pa.chunked_array([["=1+1", "Ada", None]])).to_pylist()
+    ["'=1+1", 'Ada', None]
+    """
+    risky = pc.match_substring_regex(column, _FORMULA)
+    return pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
+
+
+def deliver(scratch: Path, folder: Path, manifest: Mapping[str, Any], rows: Mapping[str, int]) -> Path:
+    """Write the manifest over the staged files and move all to their final names, the manifest last.
+
+    Parameters
+    ----------
+    scratch
+        The folder that `staged` gave, with the files of a whole list.
+    folder
+        Where they belong.
+    manifest
+        What led to them; `files` (bytes, rows, SHA-256) is added.
+    rows
+        Per file name the rows in it.
+
+    Returns
+    -------
+    The manifest's path.
+    """
+    files = {
+        name: {"bytes": (scratch / name).stat().st_size, "rows": count, "sha256": _sha256(scratch / name)}
+        for name, count in sorted(rows.items())
+    }
+    text = json.dumps({**manifest, "files": files}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    (scratch / MANIFEST).write_text(text, encoding="utf-8")
+    try:
+        for name in (*sorted(rows), MANIFEST):
+            with (scratch / name).open("rb") as file:
+                os.fsync(file.fileno())
+        for name in (*sorted(rows), MANIFEST):
+            (scratch / name).replace(folder / name)
+    except OSError as error:
+        raise DeliveryError(f"the list could not be moved to {folder}: {error.strerror}.") from error
+    return folder / MANIFEST
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,111 @@
+"""Whether a challenger may replace the champion: both judged on the same newest matured rows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from propensity.errors import FeatureMismatch, HistoryError, PromotionRefused
+from propensity.selection.training import cohorts, horizon_in_order
+from propensity.stats.bootstrap import Difference, paired
+
+if TYPE_CHECKING:
+    from propensity.config import Config
+    from propensity.features.frame import FeatureFrame
+    from propensity.model.bundle import Bundle
+
+COMPARED = ("log_loss", "roc_auc", "average_precision", "brier")
+DECISIVE = "log_loss"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Champion and challenger on the same rows: `differences` by metric, challenger minus champion."""
+
+    rows: int
+    conversions: int
+    differences: dict[str, Difference]
+
+    @property
+    def refused(self) -> bool:
+        """Whether the challenger is worse on log loss beyond noise."""
+        return bool(self.differences[DECISIVE].worse)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON types."""
+        differences = {name: asdict(difference) for name, difference in self.differences.items()}
+        return {"rows": self.rows, "conversions": self.conversions, "differences": differences}
+
+    def table(self) -> str:
+        """The comparison as text, a line a metric."""
+        lines = [f"{'':20} {'champion':>9} {'challenger':>10}   difference (95 % interval)"]
+        lines += [
+            f"{name:20} {d.champion:9.4f} {d.challenger:10.4f}   {d.value:+.4f} ({d.low:+.4f} to {d.high:+.4f})"
+            for name, d in self.differences.items()
+        ]
+        return "\n".join(lines)
+
+
+def unseen_rows(frame: FeatureFrame, champion: Bundle, challenger: Bundle, config: Config, *, dated: bool) -> FeatureFrame:
+    """The rows whose labels neither model can have learned from: at or after both tests' beginnings.
+
+    Raises
+    ------
+    HistoryError
+        No such row holds both classes.
+    """
+    boundaries = [bundle.metadata["split"]["boundary"] for bundle in (champion, challenger)]
+    order = frame.time_order
+    if order is None or None in boundaries:
+        raise HistoryError(
+            "champion and challenger cannot be compared: without time there are no rows that neither has seen. Set "
+            "tables.leads.order_by, or map dates."
+        )
+    newest = frame.take(order >= max(boundaries))
+    if len(newest) == 0 or not 0 < int(newest.y.sum()) < len(newest):
+        past = horizon_in_order(config, dated=dated)
+        raise HistoryError(
+            f"champion and challenger cannot be compared: {len(newest):,} matured snapshots are newer than what both "
+            f"were trained on, with {int(newest.y.sum()) if len(newest) else 0} conversions (horizon in the data's time: "
+            f"{past}). Promote with the data that the challenger was trained on, or wait for labels to mature."
+        )
+    return newest
+
+
+def compare(champion: Bundle, challenger: Bundle, rows: FeatureFrame, config: Config) -> Comparison:
+    """Compare both on `rows`, by paired bootstrap over accounts (else leads).
+
+    Raises
+    ------
+    PromotionRefused
+        The champion needs features that the data and the configuration no longer give.
+    """
+    try:
+        forecasts = [bundle.probability(bundle.margin(rows.values)) for bundle in (champion, challenger)]
+    except FeatureMismatch as error:
+        raise PromotionRefused(
+            f"champion and challenger cannot be compared on the same data. {error}"
+        ) from error
+    differences = paired(
+        rows.y,
+        np.asarray(forecasts[0]),
+        np.asarray(forecasts[1]),
+        seed=config.model.seed,
+        cluster=rows.groups,
+        cohort=cohorts(rows),
+        resamples=config.model.resamples,
+        metrics=COMPARED,
+    )
+    return Comparison(len(rows), int(rows.y.sum()), differences)
+
+
+def refuse_worse(comparison: Comparison) -> None:
+    """Raise PromotionRefused, with the table, where the challenger is worse beyond noise."""
+    if comparison.refused:
+        raise PromotionRefused(
+            f"the challenger is worse than the champion in {DECISIVE} on the same {comparison.rows:,} rows "
+            f"({comparison.conversions:,} conversions), beyond noise:\n{comparison.table()}\n"
+            "The champion stays. Train another challenger."
+        )

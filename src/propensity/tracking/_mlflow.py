@@ -1,0 +1,97 @@
+"""The door to MLflow: imported late, told to be quiet, and its errors turned into ours."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from propensity.errors import RegistryError
+from propensity.tracking.masking import mask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from propensity.tracking.store import Store
+
+# MLflow logs each migration and, before it raises, whole tracebacks; what matters is in our error.
+_CHATTY: Final = ("mlflow", "alembic", "urllib3", "sqlalchemy")
+_LONGEST: Final = 400
+
+
+@contextmanager
+def opened(store: Store) -> Iterator[Any]:
+    """Yield an MlflowClient of this store alone; inside, MLflow is silent.
+
+    Raises
+    ------
+    RegistryError
+        The store does not answer, or refuses; the message holds no credentials.
+    """
+    # MLflow reads it once, on import, and would otherwise call home.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    _check_file(store)
+    with _quiet():
+        from mlflow import MlflowClient  # noqa: PLC0415
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415
+        from requests import RequestException  # noqa: PLC0415
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+        try:
+            yield MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
+        except (MlflowException, SQLAlchemyError, RequestException, OSError) as error:
+            # Not chained: the original may quote the address with its password.
+            raise RegistryError(_explained(store, error)) from None
+
+
+def error_code(error: Exception) -> str:
+    """Return MLflow's own name of what went wrong."""
+    return str(getattr(error, "error_code", ""))
+
+
+def _explained(store: Store, error: Exception) -> str:
+    text = mask(" ".join(str(error).split()))
+    text = text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
+    return (
+        f"The MLflow store {store.shown} does not answer as it should: {text or type(error).__name__}. "
+        "Check tracking.uri, that the server runs or the file is writable, and try again."
+    )
+
+
+def _check_file(store: Store) -> None:
+    """Refuse at once what MLflow would try ten times, for 100 seconds in all."""
+    if store.database is None:
+        return
+    try:
+        store.database.parent.mkdir(parents=True, exist_ok=True)
+        new = not store.database.exists()
+        connection = sqlite3.connect(store.database)
+        try:
+            connection.execute("PRAGMA schema_version").fetchone()
+        finally:
+            connection.close()
+        if new and store.database.stat().st_size == 0:
+            store.database.unlink()
+    except (OSError, sqlite3.Error) as error:
+        raise RegistryError(_explained(store, error)) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in _CHATTY]
+    before = [(logger.level, logger.disabled) for logger in loggers]
+    with warnings.catch_warnings():
+        # Deprecations inside MLflow's own stack are not for our users; ours are in other modules.
+        warnings.filterwarnings("ignore", module=r"(mlflow|alembic|sqlalchemy|google|pydantic)(\.|$)")
+        try:
+            import mlflow  # noqa: F401, PLC0415 - its import sets its loggers' levels
+            for logger in loggers:
+                logger.setLevel(logging.CRITICAL + 1)
+            yield
+        finally:
+            for logger, (level, disabled) in zip(loggers, before, strict=True):
+                logger.setLevel(level)
+                logger.disabled = disabled
