@@ -255,7 +255,7 @@ class FeaturesConfig(Model):
     windows_days: tuple[int, ...] = Field(
         (7, 30, 90, 365), description="look-back windows, in days, ascending"
     )
-    half_life_days: float = Field(14, gt=0, description="of the decayed activity, in days")
+    half_lives_days: tuple[float, ...] = Field((7, 30), description="of the decayed activity, in days")
     activity_types: Mapping[str, ActivityType] = Field(
         default_factory=_default_types, description="the acts that get features of their own"
     )
@@ -272,6 +272,7 @@ class FeaturesConfig(Model):
         ("event", "trade_show", "referral", "cold_call", "partner", "outbound"),
         description="sources that are offline",
     )
+    free_mail_domains: tuple[str, ...] = Field((), description="free-mail domains beside the well-known ones")
     exclude: tuple[str, ...] = Field((), description="names of features that are not to be built")
 
     @field_validator("windows_days")

@@ -100,7 +100,7 @@ def test_truth_equals_the_plain_recursion_from_the_written_tables():
     truth = world._truth(lived, days, 30)
     answer = Oracle(world._write_down(rng, lived, truth), lived)
     rows = truth.to_pylist()
-    chosen = [rows[index] for index in np.linspace(0, len(rows) - 1, 60).astype(int)]
+    chosen = [rows[index] for index in np.linspace(0, len(rows) - 1, 40).astype(int)]
     assert max(answer.age_days(row["lead_id"], row["as_of"]) for row in chosen) > 365
     for row in chosen:
         by_days = answer.by_days(row["lead_id"], row["as_of"], 30)
@@ -154,9 +154,9 @@ def test_a_lead_that_never_changes_state_lives_by_the_rates_of_that_state(state)
     plain, calendar = default_laws(), make_calendar(END, 2)
     days = np.arange(calendar.days)
     laws = dataclasses.replace(
-        plain, slow=np.eye(4), fast=np.eye(4), convert=np.full(8, 0.012), disqualify=np.full(8, 0.008)
+        plain, slow=np.eye(4), fast=np.eye(4), convert=np.full(8, 0.06), disqualify=np.full(8, 0.008)
     )
-    birth = np.sort(np.arange(4_000) % 40)
+    birth = np.sort(np.arange(6_000) % 50)
     one, prior = np.ones(len(birth)), np.tile(np.eye(8)[state], (len(birth), 1))
     made = Covariates(birth, prior, one * 0.5, one, one * 2, one * 3, one * 1_000.0)
     facts, fates = run(np.random.default_rng(state), made, calendar, laws)
@@ -181,7 +181,7 @@ def test_a_lead_that_never_changes_state_lives_by_the_rates_of_that_state(state)
     for kind, mean in expected.items():
         assert abs(observed[kind] - mean) < 4 * np.sqrt(mean) + 1, Kind(kind)
     mature = alive & (days > birth[:, None])
-    for fate, mean in ((CONVERTED, 0.012 * (mature * decision).sum()), (DISQUALIFIED, 0.024 * mature.sum())):
+    for fate, mean in ((CONVERTED, 0.06 * (mature * decision).sum()), (DISQUALIFIED, 0.024 * mature.sum())):
         assert abs((fates.fate == fate).sum() - mean) < 4 * np.sqrt(mean), fate
     calls = observed[Kind.CALL_ANSWERED] + observed[Kind.CALL_UNANSWERED]
     share = laws.call_answered[state]
@@ -196,7 +196,8 @@ def test_a_lead_that_never_changes_state_lives_by_the_rates_of_that_state(state)
 
 
 def test_truth_has_less_log_loss_than_any_constant_and_than_perturbed_beliefs(hidden):
-    truth = truth_of(hidden)
+    days = list(range(150, 700, 60))
+    truth = truth_of(hidden, days=days)
     y, best = outcomes(hidden, truth), log_loss(outcomes(hidden, truth), truth.probability)
     laws = hidden.laws
     flat = np.repeat(laws.rates.mean(axis=1, keepdims=True), 8, axis=1)
@@ -205,9 +206,9 @@ def test_truth_has_less_log_loss_than_any_constant_and_than_perturbed_beliefs(hi
         hidden.facts, **{f.name: getattr(hidden.facts, f.name)[:0] for f in dataclasses.fields(hidden.facts)}
     )
     others = [
-        truth_of(hidden, dataclasses.replace(laws, rates=flat)).probability,
-        truth_of(hidden, dataclasses.replace(laws, amount_log_mean=swapped)).probability,
-        truth_of(hidden, facts=nothing).probability,
+        truth_of(hidden, dataclasses.replace(laws, rates=flat), days=days).probability,
+        truth_of(hidden, dataclasses.replace(laws, amount_log_mean=swapped), days=days).probability,
+        truth_of(hidden, facts=nothing, days=days).probability,
     ]
     # The mean outcome is the best of all constants.
     assert best < log_loss(y, np.full(len(y), y.mean()))

@@ -34,7 +34,7 @@ def test_evaluation_agrees_with_the_metrics():
 
 
 def test_gains_rise_from_nothing_to_all():
-    y, p, cluster, cohort = world()
+    y, p, _, cohort = world()
     gains = stats.evaluate(y, p, cohort=cohort, seed=0, resamples=2).gains
     assert (gains.captured[0], gains.captured[-1]) == (0, pytest.approx(1))
     assert np.all(np.diff(gains.captured) >= 0)

@@ -78,7 +78,7 @@ def test_brier_decomposition_of_perfect_and_of_constant_predictions():
 
 
 def plain_lift(y, p, cohort, share=0.1):
-    """Expected lift under random tie-breaking, row by row in plain Python."""
+    """Give the expected lift under random tie-breaking, row by row in plain Python."""
     lifts = []
     for c in sorted(set(cohort)):
         rows = [(pi, yi) for pi, yi, ci in zip(p, y, cohort, strict=True) if ci == c]
@@ -118,7 +118,7 @@ def test_each_cohort_counts_once_whatever_its_size():
 
 
 def test_bins_hold_equal_mass_and_never_split_ties():
-    assert np.bincount(equal_mass_bins(np.ones(95))).tolist() == [10, 9, 10, 9, 9, 10, 9, 10, 9, 10]
+    assert sorted(np.bincount(equal_mass_bins(np.ones(95))).tolist()) == [9] * 5 + [10] * 5
     assert np.bincount(equal_mass_bins(np.ones(100))).tolist() == [10] * 10
     assert equal_mass_bins(np.array([1.0, 98, 1])).tolist() == [0, 5, 9]
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
-    from propensity.config import CsvOptions
+    from propensity.config import Config, CsvOptions
 
 
 class Functions(Protocol):
@@ -77,3 +77,10 @@ class Engine(Protocol):
     def close(self) -> None:
         """Release memory, connections and temporary files."""
         ...
+
+
+def open_engine(config: Config) -> Engine:
+    """The engine that the configuration asks for; the caller closes it."""
+    from propensity.engines.duckdb import DuckDBEngine  # noqa: PLC0415 - only who computes pays for it
+
+    return DuckDBEngine(memory_gb=config.engine.memory_gb, threads=config.engine.threads)

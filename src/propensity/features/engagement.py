@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 WEIGHT_SCALE = 1e12
 """Decayed weights are rounded to this many parts and summed as integers: the same sum in any order of the rows."""
+VALUE_SCALE = 1e3
+"""Values are rounded to thousandths and summed as integers, for the same reason."""
 _MOMENTUM_DAYS = 7
 _MOMENTUM_BASE_DAYS = 30
 
@@ -29,8 +31,11 @@ def engagement_features(config: FeaturesConfig, stage_columns: Collection[str]) 
     for days in config.windows_days:
         features += _counts(days)
     features += _intent(config)
-    features += [_channel_count(channel) for channel in config.channels]
-    features += _recency(config)
+    for channel in config.channels:
+        features += [_channel_count(channel), _channel_value(channel)]
+    features += _recency()
+    for half_life in config.half_lives_days:
+        features += _decayed(config, half_life)
     features += _dialogue(config)
     return features + (_stages() if stage_columns else [])
 
@@ -64,7 +69,8 @@ def prepared(activities: ir.Table, config: FeaturesConfig) -> ir.Table:
     """Add what one act alone does not tell.
 
     days_ago: whole days before as_of. gap_us: time since the act before it (null for the first). last_inbound_us: age
-    of the lead's last own act. is_answer: a reply after we first got in touch, or an act that is two-way by nature.
+    of the lead's last own act. is_dialogue: the lead's own message or call, or an act that is two-way by nature.
+    is_answer: the same, after we first got in touch.
     """
     table = activities.mutate(days_ago=((activities["age_us"] - 1) / DAY_US).floor().cast("int64"))
     older = ibis.window(group_by=SNAPSHOT, order_by=table["age_us"].desc())
@@ -74,8 +80,15 @@ def prepared(activities: ir.Table, config: FeaturesConfig) -> ir.Table:
     answers = [kind for kind, act in config.types.items() if act.reply]
     meetings = [kind for kind, act in config.types.items() if act.two_way]
     answered = table["type"].isin(answers) & (table["direction"] == "inbound") & (table["age_us"] < first_outbound)
-    is_answer = (answered | table["type"].isin(meetings)).fill_null(ibis.literal(False))
-    return table.mutate(gap_us=gap, last_inbound_us=last_inbound, is_answer=is_answer.cast("int8"))
+    met = table["type"].isin(meetings)
+    spoke = table["type"].isin(answers) & (table["direction"] == "inbound")
+    unknown = ibis.literal(False)
+    return table.mutate(
+        gap_us=gap,
+        last_inbound_us=last_inbound,
+        is_answer=(answered | met).fill_null(unknown).cast("int8"),
+        is_dialogue=(spoke | met).fill_null(unknown),
+    )
 
 
 def _counter(
@@ -96,6 +109,10 @@ def _counter(
         return table.count(where=where)
 
     return count
+
+
+def _counter_of(days: int, which: Callable[[ir.Table], ir.BooleanValue]) -> Callable[[ir.Table], ir.Value]:
+    return lambda t: t.count(where=(t["age_us"] <= days * DAY_US) & which(t))
 
 
 def _type_count(kind: str, act: ActivityType, days: int) -> Feature:
@@ -159,40 +176,73 @@ def _channel_count(channel: str) -> Feature:
     )  # fmt: skip
 
 
-def _recency(config: FeaturesConfig) -> list[Feature]:
-    half_life_us = config.half_life_days * DAY_US
+def _channel_value(channel: str) -> Feature:
+    word = channel.replace("_", " ")
 
-    def decayed(direction: str) -> Callable[[ir.Table], ir.Value]:
+    def total(table: ir.Table) -> ir.Value:
+        parts = (table["value"] * VALUE_SCALE).round().cast("int64")
+        where = (table["channel"] == channel) & (table["age_us"] <= 90 * DAY_US)
+        return parts.sum(where=where).cast("float64") / VALUE_SCALE
+
+    return _feature(
+        f"{channel}_channel_value_sum_90d", f"contact by {word}", "the value's own",
+        f"contact by {word} adds up to {{value}} (minutes, pages) in the last 90 days", "activities", total,
+        null_when=f"no contact by {word} with a value in the last 90 days",
+    )  # fmt: skip
+
+
+def _decayed(config: FeaturesConfig, half_life_days: float) -> list[Feature]:
+    intent = [kind for kind, act in config.types.items() if act.intent]
+
+    def over(which: Callable[[ir.Table], ir.BooleanValue]) -> Callable[[ir.Table], ir.Value]:
         def total(table: ir.Table) -> ir.Value:
-            weight = ibis.literal(2.0) ** (-table["age_us"].cast("float64") / half_life_us)
+            weight = ibis.literal(2.0) ** (-table["age_us"].cast("float64") / (half_life_days * DAY_US))
             parts = (weight * WEIGHT_SCALE).round().cast("int64")
-            return parts.sum(where=table["direction"] == direction).cast("float64") / WEIGHT_SCALE
+            return parts.sum(where=which(table)).cast("float64") / WEIGHT_SCALE
 
         return total
 
-    def since(direction: Literal["inbound", "outbound"]) -> Callable[[ir.Table], ir.Value]:
-        return lambda t: t["age_us"].min(where=t["direction"] == direction).cast("float64") / DAY_US
+    rows: list[tuple[str, str, str, str, Callable[[ir.Table], ir.BooleanValue]]] = [
+        ("inbound", "own initiative", "has been active of late", "has never been active", _is("inbound")),
+        ("outbound", "our approaches", "has been approached of late", "was never approached", _is("outbound")),
+        ("dialogue", "dialogue", "has talked with us of late", "has never talked with us", lambda t: t["is_dialogue"]),
+    ]
+    if intent:
+        bought = "has shown signs of buying of late", "has never shown a sign of buying"
+        rows.append(("intent", "signs of buying", *bought, lambda t: t["type"].isin(intent)))
+    unit = f"acts, halved every {half_life_days:g} days"
+    return [
+        _feature(
+            f"{name}_decayed_{half_life_days:g}d", concept, unit, words, "activities", over(which), empty=0, zero=zero
+        )
+        for name, concept, words, zero, which in rows
+    ]
+
+
+def _is(direction: str) -> Callable[[ir.Table], ir.BooleanValue]:
+    return lambda t: t["direction"] == direction
+
+
+def _recency() -> list[Feature]:
+    def since(which: Callable[[ir.Table], ir.BooleanValue]) -> Callable[[ir.Table], ir.Value]:
+        return lambda t: t["age_us"].min(where=which(t)).cast("float64") / DAY_US
 
     return [
         _feature(
-            "days_since_inbound", "last own act", "days", "last acted {value} days ago", "activities", since("inbound"),
-            null_when="never acted",
+            "days_since_inbound", "last own act", "days", "last acted {value} days ago", "activities",
+            since(_is("inbound")), null_when="never acted",
         ),
         _feature(
             "days_since_outbound", "last approach", "days", "was last approached {value} days ago", "activities",
-            since("outbound"), null_when="was never approached",
+            since(_is("outbound")), null_when="was never approached",
+        ),
+        _feature(
+            "days_since_dialogue", "dialogue", "days", "last talked with us {value} days ago", "activities",
+            since(lambda t: t["is_dialogue"]), null_when="has never talked with us",
         ),
         _feature(
             "days_since_any", "last contact", "days", "last contact {value} days ago", "activities",
             lambda t: t["age_us"].min().cast("float64") / DAY_US, null_when="there was no contact",
-        ),
-        _feature(
-            "inbound_decayed", "own initiative", f"acts, halved every {config.half_life_days:g} days",
-            "has been active of late", "activities", decayed("inbound"), empty=0, zero="has never been active",
-        ),
-        _feature(
-            "outbound_decayed", "our approaches", f"acts, halved every {config.half_life_days:g} days",
-            "has been approached of late", "activities", decayed("outbound"), empty=0, zero="was never approached",
         ),
         _feature(
             "longest_silence_days", "longest silence", "days", "was once silent for {value} days", "activities",
@@ -231,6 +281,14 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
             empty=0, zero="has answered our last approach",
         ),
     ]  # fmt: skip
+    for days in config.windows_days:
+        features.append(
+            _feature(
+                f"dialogue_count_{days}d", "dialogue", "acts", f"talked with us {{times}} in the last {days} days",
+                "activities", _counter_of(days, lambda t: t["is_dialogue"]), empty=0,
+                zero=f"has not talked with us in the last {days} days",
+            )
+        )  # fmt: skip
     for days in (30, 365):
         features.append(
             _feature(

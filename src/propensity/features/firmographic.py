@@ -5,27 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-import ibis
-
 from propensity.features.spec import DAY_US, Feature
+from propensity.features.titles import department, seniority_rank
 from propensity.timeline.history import ACCOUNT_PREFIX
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
     from propensity.config import Config
     from propensity.engines import Functions
 
-# Ordered: the first pattern that fits a lower-case title decides. The rank is the number of people who usually
-# report upwards to it, not a salary grade: owner and chief, vice president and head, director, manager, others.
-SENIORITY_PATTERNS: tuple[tuple[str, int], ...] = (
-    (r"\b(assistant|secretary|intern|trainee|student) (to|of|for)\b", 0),
-    (r"\b(intern|trainee|student|apprentice)\b", 0),
-    (r"\b(vice president|vp|svp|evp|head)\b", 3),
-    (r"\b(chief|ceo|cfo|cto|coo|cio|cmo|cro|president|founder|co-founder|owner|partner)\b", 4),
-    (r"\bdirector\b", 2),
-    (r"\b(manager|lead|supervisor)\b", 1),
-)
 FREE_MAIL_DOMAINS = (
     "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com",
     "aol.com", "gmx.de", "gmx.net", "gmx.com", "web.de", "t-online.de", "mail.ru", "yandex.ru", "qq.com", "163.com",
@@ -88,15 +75,23 @@ def _person(config: Config, columns: Collection[str]) -> list[Feature]:
     if "title" in columns:
         features.append(
             _number(
-                "seniority_rank", "seniority", "rank 0 to 4", "seniority {value} of 4 by job title",
-                _seniority, null_when="title is unknown", zero="no leading position by job title",
+                "seniority_rank", "seniority", "rank 0 to 5", "seniority {value} of 5 by job title",
+                lambda t: seniority_rank(t["title"]), null_when="title is unknown",
+                zero="is still in training by job title",
+            )  # fmt: skip
+        )
+        features.append(
+            Feature(
+                "firmographic_department", "firmographic", "department", "", "works in {value}", "attributes",
+                lambda t: department(t["title"]), kind="category", null_when="title is unknown",
             )  # fmt: skip
         )
     if "email" in columns:
+        domains = [*FREE_MAIL_DOMAINS, *(domain.lower() for domain in config.features.free_mail_domains)]
         features.append(
             _number(
                 "email_is_free_mail", "kind of e-mail address", "", "wrote from a free-mail address",
-                lambda t: t["email"].lower().split("@")[-1].isin(FREE_MAIL_DOMAINS).cast("float64"),
+                lambda t: t["email"].lower().split("@")[-1].isin(domains).cast("float64"),
                 null_when="email is unknown", zero="wrote from a company address",
             )  # fmt: skip
         )
@@ -142,12 +137,6 @@ def _account(columns: Collection[str], functions: Functions) -> list[Feature]:
             )  # fmt: skip
         )
     return features
-
-
-def _seniority(table: ir.Table) -> ir.Value:
-    title = table["title"].lower()
-    known = [(title.re_search(pattern), float(rank)) for pattern, rank in SENIORITY_PATTERNS]
-    return ibis.cases((title.isnull(), ibis.null("float64")), *known, else_=0.0)
 
 
 def _category(name: str, column: str, concept: str, sentence: str) -> Feature:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import lightgbm as lgb
 import numpy as np
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from propensity.model.folds import Fold
 
 Floats = npt.NDArray[np.float64]
+_LEAF_SHARE: Final = 10
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ def pinned(params: Mapping[str, Any], *, seed: int, threads: int) -> dict[str, A
     }
 
 
+def suited(params: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    """Return the parameters with no leaf forced above a tenth of the rows, so that short folds can split."""
+    return {**params, "min_child_samples": max(1, min(int(params["min_child_samples"]), rows // _LEAF_SHARE))}
+
+
 def train(params: Mapping[str, Any], data: Rows, n_trees: int) -> lgb.Booster:
     """Return a booster of at most `n_trees` trees on all rows."""
     return lgb.train(dict(params), data.dataset(), num_boost_round=n_trees)
@@ -89,26 +95,27 @@ def learn_trees(
     mass: list[float] = []
     for fold in folds:
         train_set = data.dataset(fold.train)
-        booster = lgb.Booster(params=dict(params), train_set=train_set)
+        booster = lgb.Booster(params=suited(params, fold.train.size), train_set=train_set)
         booster.add_valid(data.dataset(fold.valid, reference=train_set), "valid")
         boosters.append(booster)
         mass.append(float(fold.valid.size if data.weights is None else data.weights[fold.valid].sum()))
     curve: list[float] = []
+    grown: list[list[int]] = []
     best = 0
-    finished = [False] * len(boosters)
     for tree in range(max_trees):
-        for i, booster in enumerate(boosters):
-            # A fold that finds no split any more keeps its last loss while the others go on.
-            finished[i] = finished[i] or booster.update()
+        for booster in boosters:
+            # A round may find no split among its random columns and thresholds and add no tree; the next may.
+            booster.update()
+        grown.append([booster.current_iteration() for booster in boosters])
         losses = [float(booster.eval_valid()[0][2]) for booster in boosters]
         curve.append(float(np.average(losses, weights=mass)))
         if curve[tree] < curve[best]:
             best = tree
-        if tree - best >= patience or all(finished):
+        if tree - best >= patience:
             break
     n_trees = best + 1
     margins = tuple(
-        np.asarray(b.predict(data.matrix[f.valid], raw_score=True, num_iteration=n_trees), dtype=np.float64)
-        for b, f in zip(boosters, folds, strict=True)
+        np.asarray(b.predict(data.matrix[f.valid], raw_score=True, num_iteration=rounds), dtype=np.float64)
+        for b, f, rounds in zip(boosters, folds, grown[best], strict=True)
     )
     return FoldsOutcome(n_trees, tuple(curve), margins)

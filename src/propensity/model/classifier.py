@@ -30,7 +30,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from propensity.model.boosting import FoldsOutcome, Rows, learn_trees, pinned, train
+from propensity.model.boosting import FoldsOutcome, Rows, learn_trees, pinned, suited, train
 from propensity.model.calibration import Calibrator, Platt, fit_calibrator
 from propensity.model.encoding import Encoder, Matrix
 from propensity.model.folds import Fold, forward_folds, shuffled_folds, time_axis
@@ -45,6 +45,8 @@ Floats = npt.NDArray[np.float64]
 FOLDS_FROM: Final = 20
 FIXED_TREES: Final = 20
 _CLASSES: Final = 2
+# A tree that sees fewer columns than this can hold no interaction worth having.
+_COLUMNS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,11 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
     ----------
     learning_rate : shrinkage of each tree.
     num_leaves : leaves of each tree.
-    min_child_samples : rows in a leaf, at least.
+    min_child_samples : rows in a leaf, at least; never more than a tenth of the rows trained on.
     max_trees : the folds stop here at the latest.
     patience : the folds stop after this many trees without a better log loss.
-    feature_fraction : share of columns that each tree may use.
+    feature_fraction : share of columns that each tree may use; five at least.
+    extra_trees : try one random threshold per column and split: smoother, and better on few rows.
     lambda_l2 : ridge on leaf values.
     cat_smooth, cat_l2, max_cat_to_onehot : LightGBM's handling of categories.
     n_folds : folds, at most.
@@ -100,11 +103,12 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
         *,
         learning_rate: float = 0.05,
         num_leaves: int = 15,
-        min_child_samples: int = 20,
+        min_child_samples: int = 30,
         max_trees: int = 1000,
         patience: int = 50,
-        feature_fraction: float = 0.7,
-        lambda_l2: float = 1.0,
+        feature_fraction: float = 0.4,
+        extra_trees: bool = True,
+        lambda_l2: float = 10.0,
         cat_smooth: float = 10.0,
         cat_l2: float = 10.0,
         max_cat_to_onehot: int = 4,
@@ -120,6 +124,7 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
         self.max_trees = max_trees
         self.patience = patience
         self.feature_fraction = feature_fraction
+        self.extra_trees = extra_trees
         self.lambda_l2 = lambda_l2
         self.cat_smooth = cat_smooth
         self.cat_l2 = cat_l2
@@ -183,6 +188,7 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
             outcome = learn_trees(params, data, folds, max_trees=self.max_trees, patience=self.patience)
             self.oof_, calibrator = self._calibrated(outcome, folds, data, kept)
             self.n_trees_, self.curve_ = outcome.n_trees, outcome.curve
+            params = suited(params, data.y.size)
         else:
             self.oof_, calibrator = None, Platt()
             self.n_trees_, self.curve_ = min(FIXED_TREES, self.max_trees), ()
@@ -280,7 +286,8 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
             "learning_rate": self.learning_rate,
             "num_leaves": self.num_leaves,
             "min_child_samples": self.min_child_samples,
-            "feature_fraction": self.feature_fraction,
+            "feature_fraction": max(self.feature_fraction, min(1.0, _COLUMNS / len(encoder.names))),
+            "extra_trees": self.extra_trees,
             "lambda_l2": self.lambda_l2,
             "cat_smooth": self.cat_smooth,
             "cat_l2": self.cat_l2,

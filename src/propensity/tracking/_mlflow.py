@@ -7,23 +7,25 @@ import os
 import sqlite3
 import warnings
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from propensity.errors import RegistryError
 from propensity.tracking.masking import mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from propensity.tracking.store import Store
 
 # MLflow logs each migration and, before it raises, whole tracebacks; what matters is in our error.
-_CHATTY: Final = ("mlflow", "alembic", "urllib3", "sqlalchemy")
+_CHATTY: Final = ("mlflow", "alembic", "urllib3", "sqlalchemy", "sqlalchemy.engine")
+_FOREIGN: Final = r"(mlflow|alembic|sqlalchemy|google|pydantic)(\.|$)"
 _LONGEST: Final = 400
 
 
 @contextmanager
-def opened(store: Store) -> Iterator[Any]:
+def opened(store: Store) -> Generator[Any]:
     """Yield an MlflowClient of this store alone; inside, MLflow is silent.
 
     Raises
@@ -34,7 +36,7 @@ def opened(store: Store) -> Iterator[Any]:
     # MLflow reads it once, on import, and would otherwise call home.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     _check_file(store)
-    with _quiet():
+    with _quiet(), _environment(_settings(store)):
         from mlflow import MlflowClient  # noqa: PLC0415
         from mlflow.exceptions import MlflowException  # noqa: PLC0415
         from requests import RequestException  # noqa: PLC0415
@@ -79,19 +81,43 @@ def _check_file(store: Store) -> None:
         raise RegistryError(_explained(store, error)) from error
 
 
+def _settings(store: Store) -> dict[str, str]:
+    # The address that MLflow prints after a run on a server may hold a password.
+    found = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+    if store.database is not None and store.artifact_location is not None:
+        # A new database gets an experiment "Default" whose files would lie in whatever folder we stand in.
+        found["_MLFLOW_SERVER_ARTIFACT_ROOT"] = store.artifact_location
+    return found
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in _CHATTY]
-    before = [(logger.level, logger.disabled) for logger in loggers]
+def _environment(settings: dict[str, str]) -> Generator[None]:
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
     with warnings.catch_warnings():
         # Deprecations inside MLflow's own stack are not for our users; ours are in other modules.
-        warnings.filterwarnings("ignore", module=r"(mlflow|alembic|sqlalchemy|google|pydantic)(\.|$)")
+        warnings.filterwarnings("ignore", module=_FOREIGN)
+        # Importing it sets its loggers' levels; so before these are read.
+        import_module("mlflow")
+
+        loggers = [logging.getLogger(name) for name in _CHATTY]
+        levels = [logger.level for logger in loggers]
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
         try:
-            import mlflow  # noqa: F401, PLC0415 - its import sets its loggers' levels
-            for logger in loggers:
-                logger.setLevel(logging.CRITICAL + 1)
             yield
         finally:
-            for logger, (level, disabled) in zip(loggers, before, strict=True):
+            for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
-                logger.disabled = disabled

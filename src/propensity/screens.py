@@ -1,0 +1,256 @@
+"""What people see in the terminal: progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress as Bars
+from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from propensity.workflow import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from propensity.sources.report import CheckReport, Finding
+    from propensity.stats.evaluation import Evaluation
+    from propensity.tour import DemoResult
+    from propensity.workflow import CheckResult, PromoteResult, RollbackResult, ScoreResult, TrainResult
+
+_WIDTH_UNLESS_TERMINAL = 120
+_METRICS = {
+    "roc_auc": "ROC-AUC",
+    "average_precision": "average precision",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "calibration_error": "calibration error",
+    "lift_top_decile": "lift, top tenth",
+}
+_RIVALS = {"model": "model", "base_rate": "base rate", "scorecard": "scorecard", "truth": "true probabilities"}
+_CAUSES = {
+    "do_not_contact": "asked not to be contacted",
+    "already_converted": "already a prospect or beyond",
+    "disqualified": "disqualified",
+    "over_capacity": "beyond the list's capacity",
+}
+
+
+def _out() -> Console:
+    terminal = sys.stdout.isatty()
+    return Console(width=None if terminal else _WIDTH_UNLESS_TERMINAL, highlight=False, soft_wrap=not terminal)
+
+
+class _Plain(Progress):
+    """A line a step, for logs."""
+
+    def step(self, title: str) -> None:
+        sys.stderr.write(f"{title} ...\n")
+        sys.stderr.flush()
+
+
+class _Live(Progress):
+    """A spinner and a clock for the present step, a tick for those before."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
+        self._rows = 0
+        self._title = ""
+
+    def step(self, title: str) -> None:
+        self.finish()
+        self._title, self._rows = title, 0
+        self._task = self._bars.add_task(title, total=None)
+
+    def advance(self, rows: int) -> None:
+        self._rows += rows
+        if self._task is not None:
+            self._bars.update(self._task, description=f"{self._title} ({self._rows:,} leads)")
+
+    def finish(self) -> None:
+        """Tick the present step."""
+        if self._task is not None:
+            self._bars.update(self._task, total=1, completed=1)
+
+
+@contextmanager
+def shown_progress(*, plain: bool) -> Iterator[Progress]:
+    """Progress on stderr: bars on a terminal, lines elsewhere."""
+    if plain or not sys.stderr.isatty():
+        yield _Plain()
+        return
+    columns = (SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        live = _Live(bars)
+        yield live
+        live.finish()
+
+
+def check(result: CheckResult) -> None:
+    """Rows, quarantine and findings."""
+    console = _out()
+    console.print(_tables(result.report))
+    _findings(console, result.report.findings)
+    if result.through is not None:
+        console.print(f"The data reach {_instant(result.through)}.")
+
+
+def train(result: TrainResult) -> None:
+    """The funnel, the metrics beside their rivals, and the registered version."""
+    console = _out()
+    _findings(console, result.report.warnings)
+    console.print(_snapshot_funnel(result))
+    console.print(_metrics(result.trained.evaluations))
+    model = result.registered
+    console.print(f"Registered as version {model.version} of {model.name!r}, alias challenger (run {model.run_id}).")
+    console.print("Next: propensity promote, then propensity score, with the same --config.")
+
+
+def score(result: ScoreResult) -> None:
+    """Who is listed, who is not and why, and where it lies."""
+    console = _out()
+    _findings(console, result.report.warnings)
+    console.print(_list_funnel(result))
+    _places(console, result)
+
+
+def promote(result: PromoteResult) -> None:
+    """Who is champion now, and how the two compared."""
+    console = _out()
+    if result.comparison is not None:
+        console.print(f"On {result.comparison.rows:,} snapshots that neither was trained on:")
+        console.print(Text(result.comparison.table()))
+    former = f"; before it was version {result.former.number}" if result.former else ""
+    console.print(f"Champion of {result.champion.name!r} is now version {result.champion.number}{former}.")
+
+
+def rollback(result: RollbackResult) -> None:
+    """Who is champion again."""
+    _out().print(
+        f"Champion of {result.restored.name!r} is version {result.restored.number} again; "
+        f"version {result.replaced.number} went."
+    )
+
+
+def demo(result: DemoResult) -> None:
+    """The whole job on one screen."""
+    console = _out()
+    console.rule("Data")
+    console.print(_tables(result.checked.report))
+    _findings(console, result.checked.report.findings)
+    console.rule("Model")
+    console.print(_snapshot_funnel(result.trained))
+    console.print(_metrics({**result.trained.trained.evaluations, "truth": result.truth}))
+    console.print(
+        "Judged forward in time: trained on the past, reported on what came after. The true probabilities are the "
+        "simulator's own, given each lead's history: no model can do better but by luck.\n"
+        f"A perfectly calibrated model of this size shows a calibration error of up to "
+        f"{result.perfect_calibration_error:.4f} (95 % of the time)."
+    )
+    console.rule("List")
+    console.print(_list_funnel(result.scored))
+    console.print(_top(result.top))
+    console.rule("Where everything lies")
+    _places(console, result.scored)
+    console.print(f"data        {result.folder}")
+    console.print(f"model       version {result.promoted.champion.number} of {result.promoted.champion.name!r}, champion")
+    console.print("MLflow      .venv/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db")
+
+
+def _tables(report: CheckReport) -> Table:
+    table = Table("table", "from", title=None, box=None, pad_edge=False)
+    table.add_column("rows", justify="right")
+    table.add_column("kept", justify="right")
+    table.add_column("set aside, and why")
+    for name, found in report.tables.items():
+        why = "; ".join(f"{broken.rows:,}: {broken.rule}, e.g. {broken.examples[0]}" for broken in found.broken)
+        table.add_row(name, Text(found.origin), f"{found.rows:,}", f"{found.kept:,}", Text(why or "-"))
+    return table
+
+
+def _findings(console: Console, findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        mark = "warning" if finding.severity == "warning" else "note"
+        console.print(Text(f"{mark}: {f'{finding.table}: ' if finding.table else ''}{finding.message}"))
+
+
+def _snapshot_funnel(result: TrainResult) -> Table:
+    split = result.trained.final.metadata["split"]
+    evaluation = result.trained.evaluations["model"]
+    metadata = result.trained.final.metadata
+    rows = [
+        ("leads", f"{result.leads:,}"),
+        ("matured snapshots", f"{metadata['rows']:,}"),
+        ("  of these converted within the horizon", f"{metadata['conversions']:,}"),
+        ("  trained on", f"{split['past_rows']:,}{_range(split['past_as_of'])}"),
+        ("  in the gap between", f"{split['gap_rows']:,}"),
+        ("  tested on", f"{split['test_rows']:,}{_range(split['test_as_of'])}"),
+        ("  conversions in the test", f"{evaluation.conversions:,} ({evaluation.base_rate:.1%})"),
+    ]
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _range(edges: list[str] | None) -> str:
+    return "" if edges is None else f"  (as of {edges[0][:10]} to {edges[1][:10]})"
+
+
+def _metrics(evaluations: Mapping[str, Evaluation]) -> Table:
+    table = Table("forward test", box=None, pad_edge=False)
+    for name in evaluations:
+        table.add_column(_RIVALS.get(name, name), justify="right")
+    for metric, words in _METRICS.items():
+        cells: list[str] = []
+        for name, evaluation in evaluations.items():
+            found = evaluation.metrics[metric]
+            interval = f" ({found.low:.3f} to {found.high:.3f})" if name == "model" else ""
+            cells.append(f"{found.value:.4f}{interval}")
+        table.add_row(words, *cells)
+    slopes = [f"{e.calibration_slope:.2f}" if e.calibration_slope == e.calibration_slope else "-" for e in evaluations.values()]
+    table.add_row("calibration slope", *slopes)
+    return table
+
+
+def _list_funnel(result: ScoreResult) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    when = f" as of {_instant(result.as_of)}" if result.as_of else ""
+    table.add_row(f"scored{when}", f"{result.scored:,}")
+    for cause, count in result.removed.items():
+        table.add_row(f"  removed: {_CAUSES[cause]}", f"{count:,}")
+    table.add_row("listed", f"{result.listed:,}")
+    return table
+
+
+def _places(console: Console, result: ScoreResult) -> None:
+    console.print(f"list        {result.out / 'list.csv'} (and list.parquet)")
+    console.print(f"all scores  {result.out / 'scores.parquet'}")
+    console.print(f"manifest    {result.manifest}")
+
+
+def _top(rows: pa.Table) -> Table:
+    table = Table("#", "lead", "who", "tier", box=None, pad_edge=False)
+    table.add_column("prob.", justify="right")
+    table.add_column("why")
+    for row in rows.to_pylist():
+        who = ", ".join(str(row[key]) for key in ("contact_name", "title", "company") if row[key])
+        why = "; ".join(row[key] for key in ("reason_1", "reason_2", "reason_3") if row[key])
+        against = f" | but: {row['against']}" if row["against"] else ""
+        table.add_row(
+            str(row["rank"]), Text(row["lead_id"]), Text(who), row["tier"], f"{row['probability']:.1%}", Text(why + against)
+        )
+    return table
+
+
+def _instant(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC"

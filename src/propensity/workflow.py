@@ -1,0 +1,380 @@
+"""Wiring: check, train, score, promote, roll back. Each takes a configuration and gives a result that prints itself.
+
+The wall clock is read in one place, `_now`, and only to tell recorded times that lie in the future.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from propensity import __version__
+from propensity.delivery.lists import LIST, LIST_CSV, SCORES, deliver, staged, write_csv, write_parquet
+from propensity.engines import open_engine
+from propensity.errors import RegistryError, UsageError
+from propensity.features.frame import FeatureFrame, features_of
+from propensity.scoring.lists import Ranking, rank_leads
+from propensity.selection.promotion import Comparison, compare, refuse_worse, unseen_rows
+from propensity.selection.training import Trained, train_and_judge
+from propensity.sources.canonical import Canonical, load
+from propensity.timeline.history import data_through
+from propensity.timeline.snapshots import scoring_spine, training_spine
+from propensity.tracking.experiment import Training, log_training
+from propensity.tracking.registry import Registry, Version
+from propensity.tracking.store import Store
+
+if TYPE_CHECKING:
+    from propensity.config import Config
+    from propensity.model.bundle import Bundle
+    from propensity.sources.report import CheckReport, Finding
+    from propensity.tracking.experiment import Registered
+
+EXAMPLE_ROWS = 5
+
+
+class Progress:
+    """Told what happens; this one says nothing."""
+
+    def step(self, title: str) -> None:
+        """A part of the work begins."""
+
+    def advance(self, rows: int) -> None:
+        """So many rows of the present part are done."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What the checks found, and how far the data reach (None: no dates)."""
+
+    report: CheckReport
+    through: datetime | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """`tables`, `findings`, `data_through`."""
+        return {**self.report.to_dict(), "data_through": shown(self.through)}
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A training: what was learned, how it did, and where it is registered."""
+
+    trained: Trained
+    registered: Registered
+    findings: tuple[Finding, ...]
+    report: CheckReport
+    through: datetime | None
+    leads: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `train --json` prints."""
+        evaluations = {name: evaluation.to_dict() for name, evaluation in self.trained.evaluations.items()}
+        final = self.trained.final.metadata
+        return {
+            "metrics": evaluations["model"]["metrics"],
+            "snapshots": final["rows"],
+            "conversions": final["conversions"],
+            "model": self.registered.name,
+            "version": self.registered.version,
+            "run_id": self.registered.run_id,
+            "data_through": shown(self.through),
+            "split": final["split"],
+            "test": {key: value for key, value in evaluations["model"].items() if key != "metrics"},
+            "beside": {name: found["metrics"] for name, found in evaluations.items() if name != "model"},
+            "trees": final["n_trees"],
+            "warnings": [finding.message for finding in self.report.warnings],
+        }
+
+
+@dataclass(frozen=True)
+class ScoreResult:
+    """A list: who is on it, who is not and why, and where it lies."""
+
+    as_of: datetime | None
+    scored: int
+    listed: int
+    removed: dict[str, int]
+    out: Path
+    manifest: Path
+    model: str
+    version: str
+    report: CheckReport
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `score --json` prints."""
+        return {
+            "as_of": shown(self.as_of),
+            "scored": self.scored,
+            "listed": self.listed,
+            "removed": self.removed,
+            "out": str(self.out),
+            "manifest": str(self.manifest),
+            "model": self.model,
+            "version": self.version,
+            "warnings": [finding.message for finding in self.report.warnings],
+        }
+
+
+@dataclass(frozen=True)
+class PromoteResult:
+    """Who is champion now, who was before, and how they compared (None: there was none, or it is the same)."""
+
+    champion: Version
+    former: Version | None
+    comparison: Comparison | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `promote --json` prints."""
+        return {
+            "model": self.champion.name,
+            "champion": self.champion.number,
+            "former": self.former.number if self.former else None,
+            "comparison": self.comparison.to_dict() if self.comparison else None,
+        }
+
+
+@dataclass(frozen=True)
+class RollbackResult:
+    """The champion that is back, and the one that went."""
+
+    restored: Version
+    replaced: Version
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `rollback --json` prints."""
+        return {"model": self.restored.name, "champion": self.restored.number, "replaced": self.replaced.number}
+
+
+@dataclass(frozen=True)
+class Session:
+    """Checked data, open in an engine, and how far they reach."""
+
+    canonical: Canonical
+    through: datetime | None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def opened(config: Config, progress: Progress, clock: Callable[[], datetime] = _now) -> Iterator[Session]:
+    """Open and check the data of a configuration; the engine is closed afterwards."""
+    progress.step("Reading and checking the data")
+    engine = open_engine(config)
+    try:
+        canonical = load(engine, config)
+        through = data_through(canonical, not_after=clock()) if canonical.dated else None
+        yield Session(canonical, through)
+    finally:
+        engine.close()
+
+
+def check(config: Config, progress: Progress | None = None) -> CheckResult:
+    """Read, map and check every table."""
+    with opened(config, progress or Progress()) as session:
+        return CheckResult(session.canonical.report, session.through)
+
+
+def train(config: Config, progress: Progress | None = None) -> TrainResult:
+    """Train, judge forward in time, log to MLflow and register as challenger."""
+    progress = progress or Progress()
+    with opened(config, progress) as session:
+        progress.step("Deriving features as they were known at each snapshot")
+        frame = training_frame(session)
+        progress.step(f"Training on {len(frame):,} snapshots and judging forward in time")
+        lineage = _lineage(session)
+        trained = train_and_judge(frame, config, dated=session.canonical.dated, lineage=lineage)
+        progress.step("Logging to MLflow and registering")
+        registered = log_training(Store.from_config(config.tracking), _training(config, frame, trained, lineage))
+        report = session.canonical.report
+        leads = report.tables["leads"].kept
+        return TrainResult(trained, registered, report.findings, report, session.through, leads)
+
+
+def training_frame(session: Session) -> FeatureFrame:
+    """Features and labels of all matured snapshots."""
+    spine = training_spine(session.canonical, session.through)
+    return features_of(session.canonical, spine).collect()
+
+
+def score(
+    config: Config,
+    *,
+    out: Path | None = None,
+    as_of: datetime | None = None,
+    version: str | None = None,
+    progress: Progress | None = None,
+) -> ScoreResult:
+    """Score every lead, rank those who may be called, and leave the list in `out`.
+
+    Parameters
+    ----------
+    config
+        The configuration that the model was trained with.
+    out
+        Folder of the list; `paths.out`/<as_of> by default. Earlier files of the same names are replaced once the new
+        ones are whole.
+    as_of
+        The instant to stand at (UTC); how far the data reach by default.
+    version
+        A registered version; the champion by default.
+    progress
+        Told what happens.
+    """
+    progress = progress or Progress()
+    model, bundle = load_model(config, version, progress)
+    with opened(config, progress) as session:
+        moment = as_of if as_of is not None else session.through
+        if as_of is not None and not session.canonical.dated:
+            raise UsageError("--as-of needs leads with dates; these have none. Leave it out.")
+        progress.step("Scoring, ranking and explaining")
+        query = features_of(session.canonical, scoring_spine(session.canonical, moment))
+        folder = out if out is not None else config.paths.out / (f"{moment:%Y-%m-%d}" if moment else "list")
+        with (
+            staged(folder) as scratch,
+            rank_leads(
+                query,
+                bundle,
+                moment,
+                capacity=config.lists.capacity,
+                threads=config.engine.threads,
+                progress=progress.advance,
+            ) as ranking,
+        ):
+            rows = _write(session, ranking, scratch)
+            manifest = deliver(scratch, folder, _manifest(session, moment, model, bundle, ranking), rows)
+        report = session.canonical.report
+        return ScoreResult(
+            moment,
+            ranking.scored,
+            ranking.counts.get("listed", 0),
+            ranking.removed,
+            folder,
+            manifest,
+            model.name,
+            model.number,
+            report,
+        )
+
+
+def load_model(config: Config, version: str | None, progress: Progress) -> tuple[Version, Bundle]:
+    """The champion, or the version asked for, through the verified local cache."""
+    progress.step("Fetching the model")
+    registry = _registry(config)
+    found = registry.version(version) if version is not None else registry.champion()
+    if found is None:
+        raise RegistryError(
+            f"model {config.tracking.model_name!r} has no champion. Run `propensity train`, then `propensity promote`, "
+            "with the same --config."
+        )
+    return found, registry.bundle(found)
+
+
+def promote(config: Config, *, version: str | None = None, progress: Progress | None = None) -> PromoteResult:
+    """Make the challenger champion, unless it is worse than the champion on the same newest matured data."""
+    progress = progress or Progress()
+    progress.step("Fetching champion and challenger")
+    registry = _registry(config)
+    challenger = registry.version(version) if version is not None else registry.challenger()
+    champion = registry.champion()
+    if challenger is None:
+        raise RegistryError(
+            f"model {config.tracking.model_name!r} has no challenger. Run `propensity train` with the same --config."
+        )
+    comparison = None
+    if champion is not None and champion.number != challenger.number:
+        bundles = registry.judged(champion), registry.judged(challenger)
+        with opened(config, progress) as session:
+            progress.step("Comparing both on the same newest matured snapshots")
+            dated = session.canonical.dated
+            rows = unseen_rows(training_frame(session), *bundles, config, dated=dated)
+            comparison = compare(*bundles, rows, config)
+        refuse_worse(comparison)
+    former = registry.promote(challenger)
+    return PromoteResult(challenger, former, comparison)
+
+
+def rollback(config: Config) -> RollbackResult:
+    """Give the former champion its place back."""
+    restored, replaced = _registry(config).rollback()
+    return RollbackResult(restored, replaced)
+
+
+def shown(instant: datetime | None) -> str | None:
+    """ISO 8601 in UTC with a Z, or None."""
+    return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _registry(config: Config) -> Registry:
+    return Registry(Store.from_config(config.tracking), config.paths.models)
+
+
+def _lineage(session: Session) -> dict[str, Any]:
+    tables = session.canonical.report.tables
+    return {
+        "data_through": shown(session.through),
+        "tables": {name: {"rows": t.rows, "kept": t.kept, "sha256": t.sha256} for name, t in tables.items()},
+    }
+
+
+def _training(config: Config, frame: FeatureFrame, trained: Trained, lineage: dict[str, Any]) -> Training:
+    metadata = trained.final.metadata
+    params = {
+        "horizon_days": config.outcome.horizon_days,
+        "snapshots_every": config.snapshots.every or "",
+        "test_share": config.snapshots.test_share,
+        "seed": config.model.seed,
+        "features": len(frame.features),
+        "snapshots": metadata["rows"],
+        "conversions": metadata["conversions"],
+        "trees": metadata["n_trees"],
+        "recipe": metadata["recipe"],
+        "calibration": type(trained.final.calibrator).__name__.lower(),
+        **{f"model.{key}": str(value) for key, value in config.model.params.items()},
+    }
+    return Training(
+        params=params,
+        evaluations=trained.evaluations,
+        importance=trained.importance,
+        config=config.to_dict(),
+        features=[feature.describe() for feature in frame.features],
+        lineage={**lineage, "as_of": metadata["as_of"], "split": metadata["split"]},
+        judged=trained.judged,
+        final=trained.final,
+        example=frame.values.slice(0, EXAMPLE_ROWS),
+        tags={"propensity": __version__},
+    )
+
+
+def _write(session: Session, ranking: Ranking, scratch: Path) -> dict[str, int]:
+    engine, batch = session.canonical.engine, session.canonical.config.lists.batch_rows
+    schema = ranking.scores.schema().to_pyarrow()
+    scored = write_parquet(scratch / SCORES, engine.stream(ranking.scores, batch), schema)
+    listed = engine.collect(ranking.listed)
+    write_parquet(scratch / LIST, listed.to_batches(), listed.schema)
+    write_csv(scratch / LIST_CSV, listed)
+    return {SCORES: scored, LIST: listed.num_rows, LIST_CSV: listed.num_rows}
+
+
+def _manifest(
+    session: Session, moment: datetime | None, model: Version, bundle: Bundle, ranking: Ranking
+) -> dict[str, Any]:
+    """What led to a list; no run time, no host and no absolute path, so that the same inputs give the same bytes."""
+    return {
+        "propensity": __version__,
+        "as_of": shown(moment),
+        "data_through": shown(session.through),
+        "model": {
+            "name": model.name,
+            "version": model.number,
+            "digest": bundle.digest,
+            "spec_hash": bundle.spec_hash,
+            "horizon_days": bundle.horizon_days,
+        },
+        "inputs": session.canonical.report.to_dict()["tables"],
+        "counts": {"scored": ranking.scored, "listed": ranking.counts.get("listed", 0), "removed": ranking.removed},
+    }
