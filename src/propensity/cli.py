@@ -33,7 +33,9 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", "-s", help="Override any field: dotted.key=value, as YAML. May be repeated."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="End with exit code 6 where there were warnings.")]
 ModelVersion = Annotated[
     str | None, typer.Option("--model-version", help="A version in the registry, instead of the usual one.")
@@ -70,7 +72,9 @@ def check(
     _strict(strict, result.report.warnings)
 
 
-@app.command(epilog=f"Example: propensity train --config configs/demo.yaml --set outcome.horizon_days=45\n\n{_CODES}")
+@app.command(
+    epilog=f"Example: propensity train --config configs/demo.yaml --set outcome.horizon_days=45\n\n{_CODES}"
+)
 def train(
     config: ConfigPath, override: Overrides = None, *, as_json: AsJson = False, strict: Strict = False
 ) -> None:
@@ -90,7 +94,8 @@ def score(  # noqa: PLR0913 - each is an option
     *,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the list.")] = None,
     as_of: Annotated[
-        str | None, typer.Option("--as-of", help="The instant to stand at, ISO 8601; UTC where no zone is given.")
+        str | None,
+        typer.Option("--as-of", help="The instant to stand at, ISO 8601; UTC where no zone is given."),
     ] = None,
     model_version: ModelVersion = None,
     as_json: AsJson = False,
@@ -101,7 +106,11 @@ def score(  # noqa: PLR0913 - each is an option
 
     with _reported(as_json) as progress:
         result = workflow.score(
-            _config(config, override), out=out, as_of=_instant(as_of), version=model_version, progress=progress
+            _config(config, override),
+            out=out,
+            as_of=_instant(as_of),
+            version=model_version,
+            progress=progress,
         )
     _print(as_json, result, screens.score)
     _strict(strict, result.report.warnings)
@@ -109,7 +118,11 @@ def score(  # noqa: PLR0913 - each is an option
 
 @app.command(epilog=f"Example: propensity promote --config configs/demo.yaml\n\n{_CODES}")
 def promote(
-    config: ConfigPath, override: Overrides = None, *, model_version: ModelVersion = None, as_json: AsJson = False
+    config: ConfigPath,
+    override: Overrides = None,
+    *,
+    model_version: ModelVersion = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make the challenger champion, unless it is worse than the champion on the same newest data."""
     from propensity import screens, workflow  # noqa: PLC0415
@@ -186,7 +199,9 @@ def _instant(text: str | None) -> datetime | None:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UsageError(f"--as-of {text!r} is no ISO 8601 date or time, such as 2026-06-01 or 2026-06-01T06:00+02:00.") from error
+        raise UsageError(
+            f"--as-of {text!r} is no ISO 8601 date or time, such as 2026-06-01 or 2026-06-01T06:00+02:00."
+        ) from error
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 

@@ -297,7 +297,8 @@ class ModelConfig(Model):
     seed: int = Field(0, ge=0, description="of every random draw")
     resamples: int = Field(400, ge=50, description="bootstrap resamples behind each interval")
     tiers: tuple[float, float, float] | None = Field(
-        None, description="lowest probability of tiers A, B and C; by default such that 10, 30 and 60 % reach them"
+        None,
+        description="lowest probability of tiers A, B and C; by default such that 10, 30 and 60 % reach them",
     )
 
 

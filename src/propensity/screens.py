@@ -35,7 +35,12 @@ _METRICS = {
     "calibration_error": "calibration error",
     "lift_top_decile": "lift, top tenth",
 }
-_RIVALS = {"model": "model", "base_rate": "base rate", "scorecard": "scorecard", "truth": "true probabilities"}
+_RIVALS = {
+    "model": "model",
+    "base_rate": "base rate",
+    "scorecard": "scorecard",
+    "truth": "true probabilities",
+}
 _CAUSES = {
     "do_not_contact": "asked not to be contacted",
     "already_converted": "already a prospect or beyond",
@@ -46,7 +51,9 @@ _CAUSES = {
 
 def _out() -> Console:
     terminal = sys.stdout.isatty()
-    return Console(width=None if terminal else _WIDTH_UNLESS_TERMINAL, highlight=False, soft_wrap=not terminal)
+    return Console(
+        width=None if terminal else _WIDTH_UNLESS_TERMINAL, highlight=False, soft_wrap=not terminal
+    )
 
 
 class _Plain(Progress):
@@ -111,7 +118,9 @@ def train(result: TrainResult) -> None:
     console.print(_snapshot_funnel(result))
     console.print(_metrics(result.trained.evaluations))
     model = result.registered
-    console.print(f"Registered as version {model.version} of {model.name!r}, alias challenger (run {model.run_id}).")
+    console.print(
+        f"Registered as version {model.version} of {model.name!r}, alias challenger (run {model.run_id})."
+    )
     console.print("Next: propensity promote, then propensity score, with the same --config.")
 
 
@@ -162,7 +171,9 @@ def demo(result: DemoResult) -> None:
     console.rule("Where everything lies")
     _places(console, result.scored)
     console.print(f"data        {result.folder}")
-    console.print(f"model       version {result.promoted.champion.number} of {result.promoted.champion.name!r}, champion")
+    console.print(
+        f"model       version {result.promoted.champion.number} of {result.promoted.champion.name!r}, champion"
+    )
     console.print("MLflow      .venv/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db")
 
 
@@ -172,7 +183,9 @@ def _tables(report: CheckReport) -> Table:
     table.add_column("kept", justify="right")
     table.add_column("set aside, and why")
     for name, found in report.tables.items():
-        why = "; ".join(f"{broken.rows:,}: {broken.rule}, e.g. {broken.examples[0]}" for broken in found.broken)
+        why = "; ".join(
+            f"{broken.rows:,}: {broken.rule}, e.g. {broken.examples[0]}" for broken in found.broken
+        )
         table.add_row(name, Text(found.origin), f"{found.rows:,}", f"{found.kept:,}", Text(why or "-"))
     return table
 
@@ -217,7 +230,10 @@ def _metrics(evaluations: Mapping[str, Evaluation]) -> Table:
             interval = f" ({found.low:.3f} to {found.high:.3f})" if name == "model" else ""
             cells.append(f"{found.value:.4f}{interval}")
         table.add_row(words, *cells)
-    slopes = [f"{e.calibration_slope:.2f}" if e.calibration_slope == e.calibration_slope else "-" for e in evaluations.values()]
+    slopes = [
+        f"{e.calibration_slope:.2f}" if e.calibration_slope == e.calibration_slope else "-"
+        for e in evaluations.values()
+    ]
     table.add_row("calibration slope", *slopes)
     return table
 
@@ -247,7 +263,12 @@ def _top(rows: pa.Table) -> Table:
         why = "; ".join(row[key] for key in ("reason_1", "reason_2", "reason_3") if row[key])
         against = f" | but: {row['against']}" if row["against"] else ""
         table.add_row(
-            str(row["rank"]), Text(row["lead_id"]), Text(who), row["tier"], f"{row['probability']:.1%}", Text(why + against)
+            str(row["rank"]),
+            Text(row["lead_id"]),
+            Text(who),
+            row["tier"],
+            f"{row['probability']:.1%}",
+            Text(why + against),
         )
     return table
 

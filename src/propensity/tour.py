@@ -76,10 +76,14 @@ def tour(
     promoted = workflow.promote(config, version=trained.registered.version, progress=progress)
     scored = workflow.score(config, progress=progress)
     progress.step("Comparing with the true probabilities")
-    truth = evaluate_on(trained.trained.test, true_probabilities(trained.trained.test, files["truth"]), config)
+    truth = evaluate_on(
+        trained.trained.test, true_probabilities(trained.trained.test, files["truth"]), config
+    )
     perfect = perfect_calibration_error_quantile(trained.trained.probability, seed=config.model.seed)
     top = pq.read_table(scored.out / "list.parquet").slice(0, LISTED_ON_SCREEN)
-    return DemoResult(folder, world.activities.num_rows, checked, trained, promoted, scored, truth, perfect, top)
+    return DemoResult(
+        folder, world.activities.num_rows, checked, trained, promoted, scored, truth, perfect, top
+    )
 
 
 def true_probabilities(frame: FeatureFrame, truth: Path) -> Any:
@@ -98,12 +102,21 @@ def true_probabilities(frame: FeatureFrame, truth: Path) -> Any:
 
 def _clear(folder: Path) -> None:
     """Remove an earlier world, and nothing else."""
-    ours = {"leads.csv", "accounts.csv", "products.csv", "activities.parquet", "stages.parquet", "budgets.parquet"}
+    ours = {
+        "leads.csv",
+        "accounts.csv",
+        "products.csv",
+        "activities.parquet",
+        "stages.parquet",
+        "budgets.parquet",
+    }
     if not folder.exists():
         return
     strange = sorted(entry.name for entry in folder.iterdir() if entry.name not in {*ours, "truth", _KEEP})
     if strange:
-        raise UsageError(f"{folder} holds {', '.join(strange[:3])}, which the demo did not write; give another data.folder.")
+        raise UsageError(
+            f"{folder} holds {', '.join(strange[:3])}, which the demo did not write; give another data.folder."
+        )
     for name in ours:
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / "truth", ignore_errors=True)

@@ -145,7 +145,11 @@ class RollbackResult:
 
     def to_dict(self) -> dict[str, Any]:
         """What `rollback --json` prints."""
-        return {"model": self.restored.name, "champion": self.restored.number, "replaced": self.replaced.number}
+        return {
+            "model": self.restored.name,
+            "champion": self.restored.number,
+            "replaced": self.replaced.number,
+        }
 
 
 @dataclass(frozen=True)
@@ -189,7 +193,9 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
         lineage = _lineage(session)
         trained = train_and_judge(frame, config, dated=session.canonical.dated, lineage=lineage)
         progress.step("Logging to MLflow and registering")
-        registered = log_training(Store.from_config(config.tracking), _training(config, frame, trained, lineage))
+        registered = log_training(
+            Store.from_config(config.tracking), _training(config, frame, trained, lineage)
+        )
         report = session.canonical.report
         leads = report.tables["leads"].kept
         return TrainResult(trained, registered, report.findings, report, session.through, leads)
@@ -376,5 +382,9 @@ def _manifest(
             "horizon_days": bundle.horizon_days,
         },
         "inputs": session.canonical.report.to_dict()["tables"],
-        "counts": {"scored": ranking.scored, "listed": ranking.counts.get("listed", 0), "removed": ranking.removed},
+        "counts": {
+            "scored": ranking.scored,
+            "listed": ranking.counts.get("listed", 0),
+            "removed": ranking.removed,
+        },
     }

@@ -71,6 +71,16 @@ def test_a_promotion_that_died_halfway_is_no_history(flow, another):
         flow.rollback()
 
 
+def test_a_former_champion_that_was_deleted_is_passed_over(flow, another):
+    for i in range(3):
+        log_training(flow.store, another(i))
+        flow.promote(flow.challenger())
+    client = MlflowClient(tracking_uri=flow.store.uri, registry_uri=flow.store.uri)
+    client.delete_model_version(flow.store.model_name, "2")
+    restored, replaced = flow.rollback()
+    assert (restored.number, replaced.number) == ("1", "3")
+
+
 def test_no_champion_yet(registry):
     assert registry.champion() is None
     with pytest.raises(RegistryError, match=r"propensity train \.\.\.; propensity promote"):

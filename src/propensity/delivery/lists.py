@@ -38,7 +38,9 @@ def staged(folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
     except OSError as error:
-        raise DeliveryError(f"{folder} cannot be written: {error.strerror}. Give another folder with --out.") from error
+        raise DeliveryError(
+            f"{folder} cannot be written: {error.strerror}. Give another folder with --out."
+        ) from error
     try:
         yield scratch
     finally:

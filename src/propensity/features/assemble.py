@@ -50,7 +50,9 @@ def assemble(
         by_table.setdefault(feature.over, []).append(feature)
     attributes = by_table.pop("attributes", [])
     derived = by_table.pop("features", [])
-    table = history.attributes.mutate(**{f.name: _typed(f, f.expression(history.attributes)) for f in attributes})
+    table = history.attributes.mutate(
+        **{f.name: _typed(f, f.expression(history.attributes)) for f in attributes}
+    )
     for over, specs in by_table.items():
         if over in ("account_leads", "account_activities"):
             table = _with_account(table, history, over, specs)

@@ -36,12 +36,23 @@ def budget_features(
             features += [_latest_of(kind) for kind in config.features.budget_kinds]
     if priced:
         features.append(
-            _feature("product_price", "price", "base currency", "the product costs {value}", "attributes", lambda t: t["price"])
+            _feature(
+                "product_price",
+                "price",
+                "base currency",
+                "the product costs {value}",
+                "attributes",
+                lambda t: t["price"],
+            )
         )
         if budget_columns:
             features.append(
                 _feature(
-                    "to_price_ratio", "budget against price", "", "has {value} times the price as budget", "features",
+                    "to_price_ratio",
+                    "budget against price",
+                    "",
+                    "has {value} times the price as budget",
+                    "features",
                     lambda t: t["budget_latest_amount"] / t["budget_product_price"].nullif(0),
                     null_when="no budget or no price is known",
                 )  # fmt: skip
@@ -49,8 +60,11 @@ def budget_features(
         if "annual_revenue" in account_columns:
             features.append(
                 _feature(
-                    "revenue_to_price_ratio", "revenue against price", "",
-                    "the company's revenue a year is {value} times the price", "attributes",
+                    "revenue_to_price_ratio",
+                    "revenue against price",
+                    "",
+                    "the company's revenue a year is {value} times the price",
+                    "attributes",
                     lambda t: t[ACCOUNT_PREFIX + "annual_revenue"] / t["price"].nullif(0),
                     null_when="revenue or price is unknown",
                 )  # fmt: skip

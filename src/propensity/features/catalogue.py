@@ -56,7 +56,9 @@ def parameters(canonical: Canonical) -> dict[str, Any]:
 def _extras(canonical: Canonical, table: TableName, prefix: str) -> list[Feature]:
     if table not in canonical.tables:
         return []
-    return [_extra(name, extra, prefix + name) for name, extra in canonical.config.tables[table].extra.items()]
+    return [
+        _extra(name, extra, prefix + name) for name, extra in canonical.config.tables[table].extra.items()
+    ]
 
 
 def _extra(name: str, extra: ExtraColumn, column: str) -> Feature:
@@ -79,9 +81,13 @@ def _without(features: list[Feature], exclude: tuple[str, ...]) -> tuple[Feature
     names = [feature.name for feature in features]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise ConfigError(f"features named twice: {', '.join(twice)}. Rename the extra columns or activity types.")
+        raise ConfigError(
+            f"features named twice: {', '.join(twice)}. Rename the extra columns or activity types."
+        )
     for name in exclude:
         if name not in names:
             near = difflib.get_close_matches(name, names, 1)
-            raise ConfigError(f"features.exclude: there is no feature {name!r}{f'; do you mean {near[0]!r}?' if near else ''}.")
+            raise ConfigError(
+                f"features.exclude: there is no feature {name!r}{f'; do you mean {near[0]!r}?' if near else ''}."
+            )
     return tuple(feature for feature in features if feature.name not in exclude)

@@ -79,7 +79,9 @@ def prepared(activities: ir.Table, config: FeaturesConfig) -> ir.Table:
     first_outbound = table["age_us"].max(where=table["direction"] == "outbound").over(group_by=SNAPSHOT)
     answers = [kind for kind, act in config.types.items() if act.reply]
     meetings = [kind for kind, act in config.types.items() if act.two_way]
-    answered = table["type"].isin(answers) & (table["direction"] == "inbound") & (table["age_us"] < first_outbound)
+    answered = (
+        table["type"].isin(answers) & (table["direction"] == "inbound") & (table["age_us"] < first_outbound)
+    )
     met = table["type"].isin(meetings)
     spoke = table["type"].isin(answers) & (table["direction"] == "inbound")
     unknown = ibis.literal(False)
@@ -204,8 +206,20 @@ def _decayed(config: FeaturesConfig, half_life_days: float) -> list[Feature]:
 
     rows: list[tuple[str, str, str, str, Callable[[ir.Table], ir.BooleanValue]]] = [
         ("inbound", "own initiative", "has been active of late", "has never been active", _is("inbound")),
-        ("outbound", "our approaches", "has been approached of late", "was never approached", _is("outbound")),
-        ("dialogue", "dialogue", "has talked with us of late", "has never talked with us", lambda t: t["is_dialogue"]),
+        (
+            "outbound",
+            "our approaches",
+            "has been approached of late",
+            "was never approached",
+            _is("outbound"),
+        ),
+        (
+            "dialogue",
+            "dialogue",
+            "has talked with us of late",
+            "has never talked with us",
+            lambda t: t["is_dialogue"],
+        ),
     ]
     if intent:
         bought = "has shown signs of buying of late", "has never shown a sign of buying"
@@ -213,7 +227,14 @@ def _decayed(config: FeaturesConfig, half_life_days: float) -> list[Feature]:
     unit = f"acts, halved every {half_life_days:g} days"
     return [
         _feature(
-            f"{name}_decayed_{half_life_days:g}d", concept, unit, words, "activities", over(which), empty=0, zero=zero
+            f"{name}_decayed_{half_life_days:g}d",
+            concept,
+            unit,
+            words,
+            "activities",
+            over(which),
+            empty=0,
+            zero=zero,
         )
         for name, concept, words, zero, which in rows
     ]

@@ -45,17 +45,27 @@ def firmographic_features(
     if "created_at" in lead_columns:
         features.append(
             _number(
-                "lead_age_days", "age of the lead", "days", "has been a lead for {value} days",
-                lambda t: (functions.epoch_us(t["as_of"]) - functions.epoch_us(t["created_at"])).cast("float64") / DAY_US,
+                "lead_age_days",
+                "age of the lead",
+                "days",
+                "has been a lead for {value} days",
+                lambda t: (
+                    (functions.epoch_us(t["as_of"]) - functions.epoch_us(t["created_at"])).cast("float64")
+                    / DAY_US
+                ),
                 null_when="never",
             )  # fmt: skip
         )
     if "account_id" in lead_columns:
         features.append(
             _number(
-                "has_account", "known company", "", "belongs to a known company",
+                "has_account",
+                "known company",
+                "",
+                "belongs to a known company",
                 lambda t: t["account_id"].notnull().cast("float64"),
-                null_when="never", zero="belongs to no known company",
+                null_when="never",
+                zero="belongs to no known company",
             )  # fmt: skip
         )
     return features + _account(account_columns, functions)
@@ -67,32 +77,51 @@ def _person(config: Config, columns: Collection[str]) -> list[Feature]:
     if "source" in columns:
         features.append(
             _number(
-                "source_is_offline", "source", "", "came from an offline source",
+                "source_is_offline",
+                "source",
+                "",
+                "came from an offline source",
                 lambda t: t["source"].lower().isin(offline).cast("float64"),
-                null_when="source is unknown", zero="came from an online source",
+                null_when="source is unknown",
+                zero="came from an online source",
             )  # fmt: skip
         )
     if "title" in columns:
         features.append(
             _number(
-                "seniority_rank", "seniority", "rank 0 to 5", "seniority {value} of 5 by job title",
-                lambda t: seniority_rank(t["title"]), null_when="title is unknown",
+                "seniority_rank",
+                "seniority",
+                "rank 0 to 5",
+                "seniority {value} of 5 by job title",
+                lambda t: seniority_rank(t["title"]),
+                null_when="title is unknown",
                 zero="is still in training by job title",
             )  # fmt: skip
         )
         features.append(
             Feature(
-                "firmographic_department", "firmographic", "department", "", "works in {value}", "attributes",
-                lambda t: department(t["title"]), kind="category", null_when="title is unknown",
+                "firmographic_department",
+                "firmographic",
+                "department",
+                "",
+                "works in {value}",
+                "attributes",
+                lambda t: department(t["title"]),
+                kind="category",
+                null_when="title is unknown",
             )  # fmt: skip
         )
     if "email" in columns:
         domains = [*FREE_MAIL_DOMAINS, *(domain.lower() for domain in config.features.free_mail_domains)]
         features.append(
             _number(
-                "email_is_free_mail", "kind of e-mail address", "", "wrote from a free-mail address",
+                "email_is_free_mail",
+                "kind of e-mail address",
+                "",
+                "wrote from a free-mail address",
                 lambda t: t["email"].lower().split("@")[-1].isin(domains).cast("float64"),
-                null_when="email is unknown", zero="wrote from a company address",
+                null_when="email is unknown",
+                zero="wrote from a company address",
             )  # fmt: skip
         )
     return features
@@ -107,33 +136,48 @@ def _account(columns: Collection[str], functions: Functions) -> list[Feature]:
     if "employee_count" in columns:
         features.append(
             _number(
-                "employee_count", "company size", "people", "the company has {value} employees",
+                "employee_count",
+                "company size",
+                "people",
+                "the company has {value} employees",
                 lambda t: t[ACCOUNT_PREFIX + "employee_count"],
             )  # fmt: skip
         )
     if "annual_revenue" in columns:
         features.append(
             _number(
-                "annual_revenue", "company revenue", "base currency a year", "the company's revenue is {value} a year",
+                "annual_revenue",
+                "company revenue",
+                "base currency a year",
+                "the company's revenue is {value} a year",
                 lambda t: t[ACCOUNT_PREFIX + "annual_revenue"],
             )  # fmt: skip
         )
     if {"annual_revenue", "employee_count"} <= set(columns):
         features.append(
             _number(
-                "revenue_per_employee", "company revenue", "base currency a year",
+                "revenue_per_employee",
+                "company revenue",
+                "base currency a year",
                 "the company's revenue is {value} an employee a year",
-                lambda t: t[ACCOUNT_PREFIX + "annual_revenue"] / t[ACCOUNT_PREFIX + "employee_count"].nullif(0),
+                lambda t: (
+                    t[ACCOUNT_PREFIX + "annual_revenue"] / t[ACCOUNT_PREFIX + "employee_count"].nullif(0)
+                ),
             )  # fmt: skip
         )
     if "founded_on" in columns:
         features.append(
             _number(
-                "company_age_years", "company age", "years", "the company is {value} years old",
-                lambda t: (functions.epoch_us(t["as_of"]) - functions.epoch_us(t[ACCOUNT_PREFIX + "founded_on"])).cast(
-                    "float64"
-                )
-                / (DAY_US * _DAYS_A_YEAR),
+                "company_age_years",
+                "company age",
+                "years",
+                "the company is {value} years old",
+                lambda t: (
+                    (
+                        functions.epoch_us(t["as_of"]) - functions.epoch_us(t[ACCOUNT_PREFIX + "founded_on"])
+                    ).cast("float64")
+                    / (DAY_US * _DAYS_A_YEAR)
+                ),
             )  # fmt: skip
         )
     return features

@@ -76,7 +76,9 @@ class FeatureFrame:
         """Whom a row belongs to: its account, else its lead. Prefixed, so that ids of both never meet."""
         accounts, leads = self.table["account_id"].to_pylist(), self.table["lead_id"].to_pylist()
         pairs = zip(accounts, leads, strict=True)
-        return np.array([f"lead {lead}" if account is None else f"account {account}" for account, lead in pairs])
+        return np.array(
+            [f"lead {lead}" if account is None else f"account {account}" for account, lead in pairs]
+        )
 
     def take(self, rows: npt.NDArray[np.bool_]) -> FeatureFrame:
         """The rows where the boolean array (shape (rows,)) is true."""

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 Family = Literal["firmographic", "budget", "engagement"]
-Over = Literal["attributes", "activities", "stages", "budgets", "account_leads", "account_activities", "features"]
+Over = Literal[
+    "attributes", "activities", "stages", "budgets", "account_leads", "account_activities", "features"
+]
 Kind = Literal["number", "category"]
 
 DAY_US = 86_400_000_000

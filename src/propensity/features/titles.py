@@ -18,8 +18,14 @@ SENIORITY: tuple[tuple[str, int], ...] = (
     (r"\b(assistant|secretary|aide) (to|of)\b|\bassistente?\b|\bassistenz\b", 1),
     (r"\b(intern|trainee|student|apprentice|werkstudent(in)?|praktikant(in)?|stagiaire|becari[oa])\b", 0),
     (r"\b(vice[ -]president|vp|svp|evp|avp|head|vice[ -]pr[eé]sident|leiter(in)?|bereichsleiter(in)?)\b", 4),
-    (r"\b(chief|c[efotimrpsd]o|cmo|cio|ciso|president|founder|co-?founder|owner|proprietor|managing director)\b", 5),
-    (r"\b(gesch[aä]ftsf[uü]hrer(in)?|vorstand|inhaber(in)?|pdg|g[eé]rant|directeur g[eé]n[eé]ral|director general)\b", 5),
+    (
+        r"\b(chief|c[efotimrpsd]o|cmo|cio|ciso|president|founder|co-?founder|owner|proprietor|managing director)\b",
+        5,
+    ),
+    (
+        r"\b(gesch[aä]ftsf[uü]hrer(in)?|vorstand|inhaber(in)?|pdg|g[eé]rant|directeur g[eé]n[eé]ral|director general)\b",
+        5,
+    ),
     (r"\b(gerente general|amministratore delegato|fondateur|fondatrice|fundador(a)?)\b", 5),
     (r"\b(director|directeur|directrice|directora|direktor(in)?|direttore|direttrice)\b", 3),
     (r"\b(manager|lead|supervisor|responsable|responsabile|teamleiter(in)?|gerente|chef)\b", 2),

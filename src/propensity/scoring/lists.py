@@ -77,10 +77,14 @@ def rank_leads(
             progress=progress,
         )
         scores = engine.read_parts(parts.scores)
-        table = engine.materialise(ranked(query.canonical, scores, gate(query.canonical, as_of), capacity), "ranked")
+        table = engine.materialise(
+            ranked(query.canonical, scores, gate(query.canonical, as_of), capacity), "ranked"
+        )
         callable_ = table.filter(table["removed"].isnull())
         listed_ids = set(engine.collect(callable_.select("lead_id"))["lead_id"].to_pylist())
-        reasons = engine.register("reasons", _reasons(query, bundle, feature_parts(parts), listed_ids, threads))
+        reasons = engine.register(
+            "reasons", _reasons(query, bundle, feature_parts(parts), listed_ids, threads)
+        )
         listed = callable_.left_join(reasons, "lead_id").drop("lead_id_right").select(*LIST_COLUMNS)
         counts = engine.collect(table.group_by("removed").aggregate(rows=table.count())).to_pylist()
         yield Ranking(

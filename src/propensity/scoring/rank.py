@@ -44,16 +44,29 @@ def ranked(canonical: Canonical, scores: ir.Table, gated: ir.Table, capacity: in
     table = scores.left_join(gated, "lead_id").drop("lead_id_right")
     leads = canonical.tables["leads"]
     shown = leads.select(
-        "lead_id", "owner", "deal_value", "contact_name", "title", "email", "phone", "source", "country", "product"
+        "lead_id",
+        "owner",
+        "deal_value",
+        "contact_name",
+        "title",
+        "email",
+        "phone",
+        "source",
+        "country",
+        "product",
     )
     table = table.left_join(shown, "lead_id").drop("lead_id_right")
     table = _with_company(canonical, table)
     order = [table["probability"].desc(), table["margin"].desc(), table["tie"], table["lead_id"]]
     place = ibis.row_number().over(group_by=table["removed"].isnull(), order_by=order) + 1
     rank = ibis.cases((table["removed"].isnull(), place), else_=ibis.null("int64")).cast("int64")
-    table = table.mutate(rank=rank, expected_value=(table["probability"] * table["deal_value"]).round(_MOST_DECIMALS))
+    table = table.mutate(
+        rank=rank, expected_value=(table["probability"] * table["deal_value"]).round(_MOST_DECIMALS)
+    )
     if capacity is not None:
-        table = table.mutate(removed=ibis.cases((table["rank"] > capacity, OVER_CAPACITY), else_=table["removed"]))
+        table = table.mutate(
+            removed=ibis.cases((table["rank"] > capacity, OVER_CAPACITY), else_=table["removed"])
+        )
     return table.select(*SCORES, *CONTACT, "tie")
 
 

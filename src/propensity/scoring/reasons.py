@@ -51,8 +51,12 @@ def explain(bundle: Bundle, features: Sequence[Feature], rows: pa.Table, *, thre
         order = np.argsort(-totals[row], kind="stable")
         best: list[int | None] = [int(concept) for concept in order[: len(FOR)] if totals[row, concept] > 0]
         worst = int(order[-1]) if len(order) and totals[row, order[-1]] < 0 else None
-        for name, concept in zip((*FOR, AGAINST), [*best, *[None] * (len(FOR) - len(best)), worst], strict=True):
-            chosen = None if concept is None else by_concept.strongest(pushes[row], concept, totals[row, concept])
+        for name, concept in zip(
+            (*FOR, AGAINST), [*best, *[None] * (len(FOR) - len(best)), worst], strict=True
+        ):
+            chosen = (
+                None if concept is None else by_concept.strongest(pushes[row], concept, totals[row, concept])
+            )
             columns[name].append(None if chosen is None else sentence(ordered[chosen], values[chosen][row]))
     arrays = {name: pa.array(texts, pa.string()) for name, texts in columns.items()}
     return pa.table({"lead_id": rows["lead_id"], **arrays})
@@ -64,7 +68,8 @@ class _ByConcept:
     def __init__(self, features: Sequence[Feature]) -> None:
         concepts = list(dict.fromkeys(feature.concept for feature in features))
         self.members = [
-            np.array([i for i, feature in enumerate(features) if feature.concept == concept]) for concept in concepts
+            np.array([i for i, feature in enumerate(features) if feature.concept == concept])
+            for concept in concepts
         ]
 
     def totals(self, pushes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -94,7 +99,9 @@ def sentence(feature: Feature, value: float | str | None) -> str:
         return feature.sentence.replace("{value}", value)
     if value == 0 and feature.zero:
         return feature.zero
-    times = _WORDS.get(int(value), f"{shown(value)} times") if value == int(value) else f"{shown(value)} times"
+    times = (
+        _WORDS.get(int(value), f"{shown(value)} times") if value == int(value) else f"{shown(value)} times"
+    )
     return feature.sentence.replace("{times}", times).replace("{value}", shown(value))
 
 

@@ -86,7 +86,9 @@ def score_parts(
 def tie_breaks(lead_ids: pa.ChunkedArray) -> np.ndarray:
     """A stable number per lead (uint64, shape (rows,)): the first bytes of SHA-256, which no engine or order changes."""
     digests = (hashlib.sha256(lead.encode()).digest()[:_HASH_BYTES] for lead in lead_ids.to_pylist())
-    return np.fromiter((int.from_bytes(digest, "big") for digest in digests), dtype=np.uint64, count=len(lead_ids))
+    return np.fromiter(
+        (int.from_bytes(digest, "big") for digest in digests), dtype=np.uint64, count=len(lead_ids)
+    )
 
 
 def feature_parts(parts: ScoredParts) -> Iterator[pa.Table]:

@@ -48,7 +48,9 @@ class Comparison:
         return "\n".join(lines)
 
 
-def unseen_rows(frame: FeatureFrame, champion: Bundle, challenger: Bundle, config: Config, *, dated: bool) -> FeatureFrame:
+def unseen_rows(
+    frame: FeatureFrame, champion: Bundle, challenger: Bundle, config: Config, *, dated: bool
+) -> FeatureFrame:
     """The rows whose labels neither model can have learned from: at or after both tests' beginnings.
 
     Raises

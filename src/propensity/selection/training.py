@@ -59,13 +59,17 @@ def split_frame(frame: FeatureFrame, config: Config, *, dated: bool) -> Split:
     """Split forward in time with a gap; at random by account or lead where there is no time."""
     order = frame.time_order
     if order is None:
-        return random_split(frame.groups.tolist(), test_share=config.snapshots.test_share, seed=config.model.seed)
+        return random_split(
+            frame.groups.tolist(), test_share=config.snapshots.test_share, seed=config.model.seed
+        )
     return forward_split(
         order, test_share=config.snapshots.test_share, gap=horizon_in_order(config, dated=dated)
     )
 
 
-def train_and_judge(frame: FeatureFrame, config: Config, *, dated: bool, lineage: Mapping[str, Any]) -> Trained:
+def train_and_judge(
+    frame: FeatureFrame, config: Config, *, dated: bool, lineage: Mapping[str, Any]
+) -> Trained:
     """Run the recipe of one training.
 
     Parameters
@@ -142,7 +146,8 @@ def _bundle(
     facts: Mapping[str, Any],
 ) -> Bundle:
     columns = [
-        FeatureColumn(f.name, f.family, f.concept, f.unit, f.sentence, f.kind, f.direction) for f in frame.features
+        FeatureColumn(f.name, f.family, f.concept, f.unit, f.sentence, f.kind, f.direction)
+        for f in frame.features
     ]
     metadata = {
         **facts,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _CHATTY: Final = ("mlflow", "alembic", "urllib3", "sqlalchemy", "sqlalchemy.engine")
 _FOREIGN: Final = r"(mlflow|alembic|sqlalchemy|google|pydantic)(\.|$)"
 _LONGEST: Final = 400
+_RETRIES: Final = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 
 
 @contextmanager
@@ -84,6 +85,9 @@ def _check_file(store: Store) -> None:
 def _settings(store: Store) -> dict[str, str]:
     # The address that MLflow prints after a run on a server may hold a password.
     found = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+    if _RETRIES not in os.environ:
+        # MLflow's own seven take four minutes, in which nothing is to be seen.
+        found[_RETRIES] = "3"
     if store.database is not None and store.artifact_location is not None:
         # A new database gets an experiment "Default" whose files would lie in whatever folder we stand in.
         found["_MLFLOW_SERVER_ARTIFACT_ROOT"] = store.artifact_location

@@ -7,6 +7,7 @@ import math
 import platform
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,11 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-import propensity
 from propensity.errors import RegistryError
 from propensity.stats.evaluation import json_safe
 from propensity.tracking._mlflow import error_code, opened
-from propensity.tracking.masking import mask, masked
+from propensity.tracking.masking import masked
 from propensity.tracking.package import requirements, write_model
 from propensity.tracking.plots import gains_plot, importance_plot, reliability_plot
 
@@ -106,7 +106,9 @@ def log_training(store: Store, training: Training) -> Registered:
                 _log_datasets(client, run_id, training.lineage)
                 number = _register(client, store, training, run_id, experiment, Path(folder))
         except BaseException:
-            client.set_terminated(run_id, "FAILED")
+            # What went wrong first is what matters, also where the store is what broke.
+            with suppress(Exception):
+                client.set_terminated(run_id, "FAILED")
             raise
         client.set_terminated(run_id, "FINISHED")
     return Registered(store.model_name, number, run_id, f"models:/{store.model_name}/{number}")
@@ -162,8 +164,8 @@ def _experiment(client: Any, store: Store) -> str:
 def _tags(training: Training) -> dict[str, str]:
     # The last four would otherwise be MLflow's to fill: with the account, the program's path, a guess.
     return {
-        **{key: mask(value) for key, value in training.tags.items()},
-        "propensity_version": propensity.__version__,
+        **{key: str(masked(value, key)) for key, value in training.tags.items()},
+        "propensity_version": version("propensity"),
         DIGEST_TAG: training.final.digest,
         JUDGED_DIGEST_TAG: training.judged.digest,
         "mlflow.user": "propensity",
@@ -215,7 +217,7 @@ def _environment() -> dict[str, Any]:
         "implementation": sys.implementation.name,
         "system": platform.system(),
         "machine": platform.machine(),
-        "propensity": propensity.__version__,
+        "propensity": version("propensity"),
         "duckdb": version("duckdb"),
         "ibis-framework": version("ibis-framework"),
         **dict(pin.split("==") for pin in requirements()),

@@ -17,7 +17,7 @@ _KEY: Final = re.compile(rf"(?:^|[_.-])(?:ssl)?(?:{_WORDS})$", re.IGNORECASE)
 
 
 def mask(text: str) -> str:
-    """Hide the credentials of every address in `text`, and name the home folder `~`.
+    """Hide the credentials of every address in `text`.
 
     Examples
     --------
@@ -26,13 +26,13 @@ def mask(text: str) -> str:
     """
     text = _USER_INFO.sub(f"://{HIDDEN}@", text)
     text = _LOOSE_USER_INFO.sub(f"://{HIDDEN}@", text)
-    text = _QUERY.sub(rf"\g<1>{HIDDEN}", text)
-    home = str(Path.home())
-    return text if home == "/" else re.sub(rf"{re.escape(home)}(?=/|$)", "~", text)
+    return _QUERY.sub(rf"\g<1>{HIDDEN}", text)
 
 
 def masked(value: Any, key: str = "") -> Any:
     """Return `value` as plain dicts, lists and scalars, with secrets hidden at any depth.
+
+    Credentials go, as do values under a secret's name; the home folder, which names a person, becomes `~`.
 
     Examples
     --------
@@ -42,7 +42,12 @@ def masked(value: Any, key: str = "") -> Any:
     if isinstance(value, Mapping):
         return {str(k): masked(v, str(k)) for k, v in value.items()}
     if isinstance(value, str | Path):
-        return HIDDEN if _KEY.search(key) else mask(str(value))
+        return HIDDEN if _KEY.search(key) else _homeless(mask(str(value)))
     if isinstance(value, Sequence):
         return [masked(v, key) for v in value]
-    return value if value is None or isinstance(value, bool | int | float) else mask(str(value))
+    return value if value is None or isinstance(value, bool | int | float) else _homeless(mask(str(value)))
+
+
+def _homeless(text: str) -> str:
+    home = str(Path.home())
+    return text if home == "/" else re.sub(rf"(?<![\w.-]){re.escape(home)}(?=/|$)", "~", text)

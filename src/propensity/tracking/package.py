@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-import propensity
 from propensity.tracking import served
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def write_model(bundle: Bundle, example: pa.Table, scratch: Path, identity: dict
         input_example=pd.DataFrame(example.to_pylist(), columns=list(bundle.names), dtype=object),
         pip_requirements=requirements(),
         metadata={
-            "propensity_version": propensity.__version__,
+            "propensity_version": version("propensity"),
             "bundle_digest": bundle.digest,
             "horizon_days": bundle.horizon_days,
             "kinds": {f.name: f.kind for f in bundle.features},

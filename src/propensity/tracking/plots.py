@@ -53,7 +53,10 @@ def importance_plot(importance: Mapping[str, float]) -> Figure:
     """Draw the mean absolute contribution to the log odds by concept, largest first, at most 20."""
     ranked = sorted(importance.items(), key=lambda item: (-item[1], item[0]))[:_MOST_CONCEPTS]
     figure, axes = _axes("Importance by concept", "mean absolute contribution (log odds)", "")
-    axes.barh([name for name, _ in ranked], [value for _, value in ranked], color=_BLUE)
+    places = range(len(ranked))
+    axes.barh(places, [value for _, value in ranked], color=_BLUE)
+    # A dollar sign in a company's own concept is no formula.
+    axes.set_yticks(places, labels=[name for name, _ in ranked], parse_math=False)
     axes.invert_yaxis()
     return figure
 
@@ -67,4 +70,5 @@ def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     axes = figure.subplots()
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.grid(visible=True, alpha=0.3)
+    axes.set_axisbelow(True)
     return figure, axes

@@ -194,6 +194,8 @@ class Registry:
         replaced = self.in_use()
         with self._opened() as client:
             former = _former(self._model(client))
+            while former and not self._exists(client, former[-1]):
+                former.pop()
             if not former:
                 raise RegistryError(
                     f"There is no champion of {replaced.name!r} before version {replaced.number} to go back "
@@ -243,6 +245,14 @@ class Registry:
                 f"The model {self.store.model_name!r} has no version {number!r} in {self.store.shown}. "
                 "See which there are with `propensity models`, or with `mlflow ui`."
             ) from error
+
+    def _exists(self, client: Any, number: str) -> bool:
+        """Whether a former champion was not deleted since."""
+        try:
+            self._found(client, number)
+        except RegistryError:
+            return False
+        return True
 
     def _version(self, client: Any, number: str) -> Version:
         found = self._found(client, number)

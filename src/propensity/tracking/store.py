@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,12 +25,12 @@ class Store:
     ----------
     uri : `sqlite:///FILE`, or the address of a tracking server; may hold a password, so print `shown`.
     artifacts : folder or URI for files of a database store; None: `mlartifacts` beside a SQLite file, a
-        server's own choice.
+        server's own choice. An experiment keeps the place that it was created with.
     experiment : the experiment that runs go to.
     model_name : the name in the registry, also a folder of the cache.
     """
 
-    uri: str
+    uri: str = field(repr=False)
     artifacts: str | None
     experiment: str
     model_name: str
@@ -77,5 +78,6 @@ class Store:
         if self.artifacts is not None and "://" in self.artifacts:
             return self.artifacts
         if self.database is not None:
-            return (self.database.parent / (self.artifacts or "mlartifacts")).as_uri()
+            folder = self.database.parent / (self.artifacts or "mlartifacts")
+            return Path(normpath(folder)).as_uri()
         return None if self.artifacts is None else Path(self.artifacts).absolute().as_uri()
