@@ -88,7 +88,7 @@ def train(
 
 
 @app.command(epilog=f"Example: propensity score --config configs/demo.yaml --out out/tonight\n\n{_CODES}")
-def score(  # noqa: PLR0913 - each is an option
+def score(
     config: ConfigPath,
     override: Overrides = None,
     *,

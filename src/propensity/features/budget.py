@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-import ibis
-
 from propensity.features.spec import DAY_US, Feature, Over
 from propensity.timeline.history import ACCOUNT_PREFIX, SNAPSHOT
 

@@ -156,6 +156,7 @@ def _intent(config: FeaturesConfig) -> list[Feature]:
             f"intent_count_{days}d", "signs of buying", "acts",
             f"showed signs of buying {{times}} in the last {days} days", "activities",
             _counter(days, kinds=intent), empty=0, zero=f"no sign of buying in the last {days} days",
+            direction=1,
         )
         for days in config.windows_days
     ]  # fmt: skip
@@ -235,6 +236,8 @@ def _decayed(config: FeaturesConfig, half_life_days: float) -> list[Feature]:
             over(which),
             empty=0,
             zero=zero,
+            direction=1 if name in ("dialogue", "intent") else 0,
+            tellable=False,
         )
         for name, concept, words, zero, which in rows
     ]
@@ -307,7 +310,7 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
             _feature(
                 f"dialogue_count_{days}d", "dialogue", "acts", f"talked with us {{times}} in the last {days} days",
                 "activities", _counter_of(days, lambda t: t["is_dialogue"]), empty=0,
-                zero=f"has not talked with us in the last {days} days",
+                zero=f"has not talked with us in the last {days} days", direction=1,
             )
         )  # fmt: skip
     for days in (30, 365):
@@ -380,8 +383,10 @@ def _feature(  # noqa: PLR0913
     null_when: str = "never",
     zero: str = "",
     kind: Literal["number", "category"] = "number",
+    direction: Literal[-1, 0, 1] = 0,
+    tellable: bool = True,
 ) -> Feature:
     return Feature(
         f"engagement_{name}", "engagement", concept, unit, sentence, over, expression,
-        empty=empty, null_when=null_when, zero=zero, kind=kind,
+        empty=empty, null_when=null_when, zero=zero, kind=kind, direction=direction, tellable=tellable,
     )  # fmt: skip

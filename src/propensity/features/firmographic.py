@@ -190,7 +190,7 @@ def _category(name: str, column: str, concept: str, sentence: str) -> Feature:
     )  # fmt: skip
 
 
-def _number(  # noqa: PLR0913
+def _number(
     name: str, concept: str, unit: str, sentence: str, expression: object, null_when: str = "", zero: str = ""
 ) -> Feature:
     return Feature(

@@ -53,6 +53,8 @@ class Feature:
         When the value is null, for the catalogue.
     zero
         The sentence where the value is 0; `sentence` itself where empty.
+    tellable
+        Whether the value says something to a rep; if not, a neighbour of the same concept is quoted as the reason.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Feature:
     direction: Literal[-1, 0, 1] = 0
     null_when: str = "never"
     zero: str = ""
+    tellable: bool = True
 
     def describe(self) -> dict[str, Any]:
         """Everything but the expression, as JSON holds it."""

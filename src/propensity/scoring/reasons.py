@@ -63,7 +63,7 @@ def explain(bundle: Bundle, features: Sequence[Feature], rows: pa.Table, *, thre
 
 
 class _ByConcept:
-    """Which features belong to which concept, as positions."""
+    """Which features belong to which concept, and which of them tell a rep something; as positions."""
 
     def __init__(self, features: Sequence[Feature]) -> None:
         concepts = list(dict.fromkeys(feature.concept for feature in features))
@@ -71,14 +71,17 @@ class _ByConcept:
             np.array([i for i, feature in enumerate(features) if feature.concept == concept])
             for concept in concepts
         ]
+        self.tellable = [
+            np.array([i for i in members if features[i].tellable], dtype=np.int64) for members in self.members
+        ]
 
     def totals(self, pushes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Contributions summed by concept, shape (rows, concepts)."""
         return np.stack([pushes[:, members].sum(axis=1) for members in self.members], axis=1)
 
     def strongest(self, pushes: npt.NDArray[np.float64], concept: int, total: float) -> int:
-        """The feature of the concept that pushes hardest in the direction of `total`."""
-        members = self.members[concept]
+        """The feature of the concept that pushes hardest in the direction of `total`, among those that tell something."""
+        members = self.tellable[concept] if len(self.tellable[concept]) else self.members[concept]
         return int(members[np.argmax(pushes[members] * math.copysign(1.0, total))])
 
 

@@ -38,7 +38,8 @@ _CLOCKS = {
 class History:
     """What was known at each snapshot of a spine.
 
-    attributes
+    Attributes
+    ----------
         One row a snapshot: the spine's columns, the lead's attributes, and its account's prefixed `account_`.
     facts
         `activities`, `stages` and `budgets` where configured: `snapshot_id`, the table's columns, `age_us`.
