@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -206,7 +206,7 @@ def _instant(text: str | None) -> datetime | None:
 
 
 @contextmanager
-def _reported(as_json: bool) -> Iterator[Progress]:  # noqa: FBT001
+def _reported(as_json: bool) -> Generator[Progress]:  # noqa: FBT001
     """Show progress on stderr; in JSON mode a line for each step."""
     from propensity.screens import shown_progress  # noqa: PLC0415
 

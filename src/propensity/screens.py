@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -90,7 +90,7 @@ class _Live(Progress):
 
 
 @contextmanager
-def shown_progress(*, plain: bool) -> Iterator[Progress]:
+def shown_progress(*, plain: bool) -> Generator[Progress]:
     """Progress on stderr: bars on a terminal, lines elsewhere."""
     if plain or not sys.stderr.isatty():
         yield _Plain()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from propensity import workflow
@@ -91,7 +90,7 @@ def true_probabilities(frame: FeatureFrame, truth: Path) -> Any:
     keys = frame.table.select(["snapshot_id", "lead_id", "as_of"])
     known = pq.read_table(truth)
     joined = keys.join(known, ["lead_id", "as_of"], join_type="left outer").sort_by("snapshot_id")
-    missing = pc.sum(pc.is_null(joined["probability"])).as_py()
+    missing = joined["probability"].null_count
     if missing:
         raise UsageError(
             f"{missing:,} test snapshots are not among the true probabilities in {truth}, which are known at the first "

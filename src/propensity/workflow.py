@@ -5,7 +5,7 @@ The wall clock is read in one place, `_now`, and only to tell recorded times tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -165,7 +165,7 @@ def _now() -> datetime:
 
 
 @contextmanager
-def opened(config: Config, progress: Progress, clock: Callable[[], datetime] = _now) -> Iterator[Session]:
+def opened(config: Config, progress: Progress, clock: Callable[[], datetime] = _now) -> Generator[Session]:
     """Open and check the data of a configuration; the engine is closed afterwards."""
     progress.step("Reading and checking the data")
     engine = open_engine(config)

@@ -7,13 +7,13 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
@@ -22,11 +22,14 @@ from propensity.errors import DeliveryError
 SCORES, LIST, LIST_CSV, MANIFEST = "scores.parquet", "list.parquet", "list.csv", "manifest.json"
 ROW_GROUP = 50_000
 """Rows in a Parquet row group, whatever the batches that arrive: the same rows give the same bytes."""
+# Arrow registers its compute functions at run time: a type checker does not see them.
+pc: Any = pyarrow.compute
+
 _FORMULA = r"^[\s]*[=+\-@]|^[\t\r\n]"
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Path]:
+def staged(folder: Path) -> Generator[Path]:
     """Give a scratch folder beside the final names; it is gone afterwards, whatever happened.
 
     Raises

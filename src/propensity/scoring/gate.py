@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 
@@ -26,8 +26,8 @@ def gate(canonical: Canonical, as_of: datetime | None) -> ir.Table:
     Stages count when they were entered and recorded strictly before as_of: what a real night would have known.
     do_not_contact counts as it stands in the data, whenever it was said.
     """
-    leads = canonical.tables["leads"].select("lead_id", "do_not_contact", "outcome")
-    causes: list[tuple[ir.BooleanValue, str]] = []
+    leads: Any = canonical.tables["leads"].select("lead_id", "do_not_contact", "outcome")
+    causes: list[tuple[Any, str]] = []
     if "stages" in canonical.tables and as_of is not None:
         known = _stages_known(canonical, as_of)
         leads = leads.left_join(known, "lead_id")
@@ -43,7 +43,7 @@ def _stages_known(canonical: Canonical, as_of: datetime) -> ir.Table:
     outcome = canonical.config.outcome
     instant = ibis.literal(as_of, type="timestamp('UTC', 6)")
     stages = canonical.tables["stages"]
-    known = stages.filter((stages["entered_at"] < instant) & (stages["recorded_at"] < instant))
+    known: Any = stages.filter((stages["entered_at"] < instant) & (stages["recorded_at"] < instant))
     return known.group_by("lead_id").aggregate(
         converted=known["stage"].isin(list(outcome.converting)).any(),
         disqualified=known["stage"].isin(list(outcome.disqualified_stages)).any(),

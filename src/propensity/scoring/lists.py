@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,7 +60,7 @@ def rank_leads(
     capacity: int | None,
     threads: int | None,
     progress: Callable[[int], None] = lambda _: None,
-) -> Iterator[Ranking]:
+) -> Generator[Ranking]:
     """Score, gate, rank and explain; yields once, and clears its temporary files when the caller is done.
 
     Memory is bounded by `lists.batch_rows`: features pass through disk, and the engine sorts.

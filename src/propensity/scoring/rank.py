@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 
@@ -41,7 +41,7 @@ def ranked(canonical: Canonical, scores: ir.Table, gated: ir.Table, capacity: in
     probability, then margin, then a stable hash, then lead_id; it is null for leads that the gate removed. Leads beyond
     the capacity keep their rank and are removed as over_capacity.
     """
-    table = scores.left_join(gated, "lead_id").drop("lead_id_right")
+    table: Any = scores.left_join(gated, "lead_id").drop("lead_id_right")
     leads = canonical.tables["leads"]
     shown = leads.select(
         "lead_id",
