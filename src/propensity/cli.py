@@ -84,7 +84,7 @@ def train(
     with _reported(as_json) as progress:
         result = workflow.train(_config(config, override), progress)
     _print(as_json, result, screens.train)
-    _strict(strict, result.report.warnings)
+    _strict(strict, result.warnings)
 
 
 @app.command(epilog=f"Example: propensity score --config configs/demo.yaml --out out/tonight\n\n{_CODES}")
@@ -113,7 +113,7 @@ def score(
             progress=progress,
         )
     _print(as_json, result, screens.score)
-    _strict(strict, result.report.warnings)
+    _strict(strict, result.warnings)
 
 
 @app.command(epilog=f"Example: propensity promote --config configs/demo.yaml\n\n{_CODES}")

@@ -114,7 +114,7 @@ def check(result: CheckResult) -> None:
 def train(result: TrainResult) -> None:
     """The funnel, the metrics beside their rivals, and the registered version."""
     console = _out()
-    _findings(console, result.report.warnings)
+    _warnings(console, result.warnings)
     console.print(_snapshot_funnel(result))
     console.print(_metrics(result.trained.evaluations))
     model = result.registered
@@ -127,7 +127,7 @@ def train(result: TrainResult) -> None:
 def score(result: ScoreResult) -> None:
     """Who is listed, who is not and why, and where it lies."""
     console = _out()
-    _findings(console, result.report.warnings)
+    _warnings(console, result.warnings)
     console.print(_list_funnel(result))
     _places(console, result)
 
@@ -194,6 +194,11 @@ def _findings(console: Console, findings: Sequence[Finding]) -> None:
     for finding in findings:
         mark = "warning" if finding.severity == "warning" else "note"
         console.print(Text(f"{mark}: {f'{finding.table}: ' if finding.table else ''}{finding.message}"))
+
+
+def _warnings(console: Console, warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        console.print(Text(f"warning: {warning}"))
 
 
 def _snapshot_funnel(result: TrainResult) -> Table:

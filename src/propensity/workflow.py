@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,10 @@ from propensity import __version__
 from propensity.delivery.lists import LIST, LIST_CSV, SCORES, deliver, staged, write_csv, write_parquet
 from propensity.engines import open_engine
 from propensity.errors import RegistryError, UsageError
+from propensity.features.catalogue import parameters
 from propensity.features.frame import FeatureFrame, features_of
 from propensity.scoring.lists import Ranking, rank_leads
+from propensity.scoring.score import refuse_other_features
 from propensity.selection.promotion import Comparison, compare, refuse_worse, unseen_rows
 from propensity.selection.training import Trained, train_and_judge
 from propensity.sources.canonical import Canonical, load
@@ -30,10 +32,12 @@ from propensity.tracking.store import Store
 if TYPE_CHECKING:
     from propensity.config import Config
     from propensity.model.bundle import Bundle
-    from propensity.sources.report import CheckReport, Finding
+    from propensity.sources.report import CheckReport
     from propensity.tracking.experiment import Registered
 
 EXAMPLE_ROWS = 5
+STALE_AFTER = timedelta(days=1)
+"""A list that stands further than this beyond the data gets a warning."""
 
 
 class Progress:
@@ -64,10 +68,10 @@ class TrainResult:
 
     trained: Trained
     registered: Registered
-    findings: tuple[Finding, ...]
     report: CheckReport
     through: datetime | None
     leads: int
+    warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """What `train --json` prints."""
@@ -85,7 +89,7 @@ class TrainResult:
             "test": {key: value for key, value in evaluations["model"].items() if key != "metrics"},
             "beside": {name: found["metrics"] for name, found in evaluations.items() if name != "model"},
             "trees": final["n_trees"],
-            "warnings": [finding.message for finding in self.report.warnings],
+            "warnings": list(self.warnings),
         }
 
 
@@ -101,7 +105,7 @@ class ScoreResult:
     manifest: Path
     model: str
     version: str
-    report: CheckReport
+    warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """What `score --json` prints."""
@@ -114,7 +118,7 @@ class ScoreResult:
             "manifest": str(self.manifest),
             "model": self.model,
             "version": self.version,
-            "warnings": [finding.message for finding in self.report.warnings],
+            "warnings": list(self.warnings),
         }
 
 
@@ -191,14 +195,19 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
         frame = training_frame(session)
         progress.step(f"Training on {len(frame):,} snapshots and judging forward in time")
         lineage = _lineage(session)
-        trained = train_and_judge(frame, config, dated=session.canonical.dated, lineage=lineage)
+        shaped = parameters(session.canonical)
+        trained = train_and_judge(
+            frame, config, dated=session.canonical.dated, lineage=lineage, parameters=shaped
+        )
         progress.step("Logging to MLflow and registering")
         registered = log_training(
             Store.from_config(config.tracking), _training(config, frame, trained, lineage)
         )
         report = session.canonical.report
-        leads = report.tables["leads"].kept
-        return TrainResult(trained, registered, report.findings, report, session.through, leads)
+        warnings = (*_messages(report), *_recipe_warnings(trained))
+        return TrainResult(
+            trained, registered, report, session.through, report.tables["leads"].kept, warnings
+        )
 
 
 def training_frame(session: Session) -> FeatureFrame:
@@ -239,6 +248,7 @@ def score(
             raise UsageError("--as-of needs leads with dates; these have none. Leave it out.")
         progress.step("Scoring, ranking and explaining")
         query = features_of(session.canonical, scoring_spine(session.canonical, moment))
+        refuse_other_features(bundle, query.features, query.spec_hash, parameters(session.canonical))
         folder = out if out is not None else config.paths.out / (f"{moment:%Y-%m-%d}" if moment else "list")
         with (
             staged(folder) as scratch,
@@ -253,7 +263,6 @@ def score(
         ):
             rows = _write(session, ranking, scratch)
             manifest = deliver(scratch, folder, _manifest(session, moment, model, bundle, ranking), rows)
-        report = session.canonical.report
         return ScoreResult(
             moment,
             ranking.scored,
@@ -263,7 +272,7 @@ def score(
             manifest,
             model.name,
             model.number,
-            report,
+            (*_messages(session.canonical.report), *_stale(moment, session.through)),
         )
 
 
@@ -313,6 +322,35 @@ def rollback(config: Config) -> RollbackResult:
 def shown(instant: datetime | None) -> str | None:
     """ISO 8601 in UTC with a Z, or None."""
     return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _messages(report: CheckReport) -> tuple[str, ...]:
+    return tuple(f"{finding.table}: {finding.message}" for finding in report.warnings)
+
+
+def _recipe_warnings(trained: Trained) -> tuple[str, ...]:
+    """Say where the data did not carry the full recipe."""
+    found: list[str] = []
+    recipe, conversions = trained.judged.metadata["recipe"], trained.judged.metadata["conversions"]
+    if recipe == "fixed":
+        found.append(
+            f"only {conversions} conversions to learn from: the number of trees and the calibration are not learned"
+        )
+    elif recipe == "shuffled" and trained.split.kind == "forward":
+        found.append(
+            "the history is too short for folds forward in time: the recipe was learned on shuffled ones"
+        )
+    if trained.split.kind == "random":
+        found.append("train and test were split at random: the figures say nothing of the future")
+    return tuple(found)
+
+
+def _stale(as_of: datetime | None, through: datetime | None) -> tuple[str, ...]:
+    if as_of is None or through is None or as_of - through <= STALE_AFTER:
+        return ()
+    return (
+        f"as_of {shown(as_of)} lies {(as_of - through).days} days beyond the data, which reach {shown(through)}",
+    )
 
 
 def _registry(config: Config) -> Registry:

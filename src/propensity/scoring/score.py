@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from propensity.errors import FeatureMismatch
+
 if TYPE_CHECKING:
     from propensity.features.frame import FeatureQuery
+    from propensity.features.spec import Feature
     from propensity.model.bundle import Bundle
 
 _HASH_BYTES = 8
@@ -45,7 +48,7 @@ def score_parts(
     query
         Features of the leads to score.
     bundle
-        The model. Its features must be those of the query.
+        The model. Its features must be those of the query: see `refuse_other_features`.
     folder
         An empty folder for the parts.
     batch_rows
@@ -54,13 +57,7 @@ def score_parts(
         Of the model; all cores where None.
     progress
         Called after each part with the number of leads in it.
-
-    Raises
-    ------
-    FeatureMismatch
-        The model was trained on other features; the message shows the difference.
     """
-    bundle.check([(feature.name, feature.kind) for feature in query.features])
     scores, features = folder / "scores", folder / "features"
     scores.mkdir()
     features.mkdir()
@@ -81,6 +78,40 @@ def score_parts(
         rows += batch.num_rows
         progress(batch.num_rows)
     return ScoredParts(scores, features, rows)
+
+
+def refuse_other_features(
+    bundle: Bundle, features: Sequence[Feature], spec_hash: str, parameters: Mapping[str, Any]
+) -> None:
+    """Stop where the data and the configuration give other features than the model was trained on.
+
+    Raises
+    ------
+    FeatureMismatch
+        Names, kinds or meanings differ; the message shows the difference.
+    """
+    bundle.check([(feature.name, feature.kind) for feature in features])
+    if bundle.spec_hash == spec_hash:
+        return
+    then, now = _flat(bundle.metadata.get("parameters", {})), _flat(parameters)
+    changed = [
+        f"  ~ {key}: was {then.get(key, 'absent')}, is {now.get(key, 'absent')}"
+        for key in sorted(then.keys() | now.keys())
+        if then.get(key) != now.get(key)
+    ]
+    raise FeatureMismatch(
+        "The features have the names that the model was trained on, but mean something else:\n"
+        + "\n".join(changed or ["  ~ another version of propensity defines them otherwise"])
+        + "\nScore with the configuration of the training, or train a new model."
+    )
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
 
 
 def tie_breaks(lead_ids: pa.ChunkedArray) -> np.ndarray:

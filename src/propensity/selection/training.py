@@ -68,7 +68,12 @@ def split_frame(frame: FeatureFrame, config: Config, *, dated: bool) -> Split:
 
 
 def train_and_judge(
-    frame: FeatureFrame, config: Config, *, dated: bool, lineage: Mapping[str, Any]
+    frame: FeatureFrame,
+    config: Config,
+    *,
+    dated: bool,
+    lineage: Mapping[str, Any],
+    parameters: Mapping[str, Any],
 ) -> Trained:
     """Run the recipe of one training.
 
@@ -82,6 +87,8 @@ def train_and_judge(
         Whether time is real, so that a horizon has a length.
     lineage
         What the data were (JSON types); kept in the bundles.
+    parameters
+        The part of the configuration that shapes the features' values (JSON types); kept in the bundles.
 
     Raises
     ------
@@ -94,7 +101,7 @@ def train_and_judge(
     _refuse_one_class(past.y, "the snapshots before the test")
     _refuse_one_class(test.y, "the test")
     judged_fit, final_fit = (_fit(part, config, dated=dated) for part in (past, frame))
-    base = {"data": dict(lineage), "split": _described(split, past, test)}
+    base = {"data": dict(lineage), "parameters": dict(parameters), "split": _described(split, past, test)}
     tiers = _tiers(final_fit, frame, config)
     judged = _bundle(judged_fit, past, config, tiers, {**base, "use": "judged"})
     probability = judged.probability(judged.margin(test.values))
