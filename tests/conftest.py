@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from propensity.config import Config
+from propensity.configfile import load_config
 from propensity.demo.world import simulate, write
 
 SMALL_LEADS = 500
@@ -27,3 +29,20 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip(f"the real files are not here: {REAL_DATA}")
     return REAL_DATA
+
+
+def small_config(world: Path, place: Path, *more: str) -> Config:
+    """The demo's configuration over a small world, with everything that is written below `place`, and a small model."""
+    return load_config(
+        CONFIG,
+        [
+            f"data.folder={world}",
+            f"tracking.uri=sqlite:///{place / 'mlflow.db'}",
+            f"paths.models={place / 'models'}",
+            f"paths.out={place / 'out'}",
+            f"paths.quarantine={place / 'quarantine'}",
+            "model.params={max_trees: 60}",
+            "model.resamples=50",
+            *more,
+        ],
+    )

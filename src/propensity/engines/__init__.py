@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +12,30 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from propensity.config import Config, CsvOptions
+
+ROW = "_row"
+"""The number of a row in its source, from 1 (int64)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An opened file or table.
+
+    Attributes
+    ----------
+    table
+        `_row` (int64, from 1, in the order of the source), then one column a source column, called c1, c2, ...: what
+        a company calls its columns may be empty, clash with ours, or differ by case only, which engines cannot hold.
+    columns
+        The source's own column names, in the order of c1, c2, ...; a name may be there twice.
+    rejected
+        What could not be read as a row, or None where that cannot be: `file`, `line` (int64, where it begins), `lines`
+        (int64, how many it spans), `why` and `text` (strings).
+    """
+
+    table: ir.Table
+    columns: tuple[str, ...]
+    rejected: ir.Table | None = None
 
 
 class Functions(Protocol):
@@ -21,11 +46,19 @@ class Functions(Protocol):
         ...
 
     def to_utc(self, local: ir.TimestampValue, zone: str) -> ir.TimestampValue:
-        """The UTC instant of a wall-clock time in an IANA zone."""
+        """The UTC instant of a wall-clock time in an IANA zone; of two such instants (clocks go back) the later."""
         ...
 
     def parse_timestamp(self, text: ir.StringValue, pattern: str) -> ir.TimestampValue:
-        """A wall-clock time from text by a strptime pattern; null where it does not fit."""
+        """A time from text by a strptime pattern; null where it does not fit.
+
+        It is a wall-clock time without a zone, or an instant in UTC where the pattern reads a zone (%z).
+
+        Raises
+        ------
+        ConfigError
+            The pattern is none.
+        """
         ...
 
     def as_float(self, integers: ir.IntegerValue) -> ir.FloatingValue:
@@ -38,16 +71,16 @@ class Engine(Protocol):
 
     functions: Functions
 
-    def read_csv(self, path: Path, options: CsvOptions) -> ir.Table:
-        """Every column as text, with `_row` (int64, from 1, the file's order)."""
+    def read_csv(self, path: Path, options: CsvOptions) -> Source:
+        """Every column as text."""
         ...
 
-    def read_parquet(self, path: Path) -> ir.Table:
-        """The file's own types, with `_row`."""
+    def read_parquet(self, path: Path) -> Source:
+        """The files' own types; text where Ibis knows no such type."""
         ...
 
-    def read_database(self, path: Path, table: str) -> ir.Table:
-        """A table of another database, its own types, with `_row` in the order it gives them."""
+    def read_database(self, path: Path, table: str) -> Source:
+        """A table or view of another database, its own types, in the order it gives its rows."""
         ...
 
     def materialise(self, expression: ir.Table, name: str) -> ir.Table:
@@ -68,10 +101,6 @@ class Engine(Protocol):
 
     def read_parts(self, folder: Path) -> ir.Table:
         """The Parquet parts that a run wrote into `folder`, as one table."""
-        ...
-
-    def rejected(self) -> Mapping[str, list[tuple[int, str]]]:
-        """Per file, the lines that were no rows: line number and what was wrong."""
         ...
 
     def close(self) -> None:

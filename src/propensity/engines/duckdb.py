@@ -161,8 +161,13 @@ class DuckDBEngine:
         return expression.to_pyarrow()
 
     def stream(self, expression: ir.Table, rows: int) -> Iterator[pa.RecordBatch]:
-        """Fetch batch by batch."""
-        yield from expression.to_pyarrow_batches(chunk_size=rows)
+        """Fetch batch by batch, over a connection of its own: other queries may run in between."""
+        cursor = self._backend.con.cursor()
+        try:
+            cursor.execute("SET TimeZone = 'UTC'")  # a cursor does not inherit it
+            yield from cursor.execute(self._backend.compile(expression)).to_arrow_reader(rows)
+        finally:
+            cursor.close()
 
     def read_parts(self, folder: Path) -> ir.Table:
         """Read the Parquet files that a run wrote into `folder`, as one table."""

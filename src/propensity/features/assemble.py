@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 
 from propensity.features import budget, engagement
 from propensity.features.spec import Feature, Over
-from propensity.timeline.history import SNAPSHOT, History
+from propensity.timeline.history import SNAPSHOT, History, joined_left
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
     from propensity.config import FeaturesConfig
+    from propensity.timeline.untyped import Table, Value
 
-_PREPARED: dict[Over, Callable[[ir.Table, FeaturesConfig], ir.Table]] = {
+_PREPARED: dict[Over, Callable[[Any, FeaturesConfig], Any]] = {
     "activities": engagement.prepared,
     "stages": engagement.prepared_stages,
     "budgets": budget.prepared,
@@ -27,7 +26,7 @@ _OWN = "_own"
 
 def assemble(
     history: History, features: Sequence[Feature], keys: Sequence[str], config: FeaturesConfig
-) -> ir.Table:
+) -> Table:
     """Build the feature table.
 
     Parameters
@@ -58,34 +57,27 @@ def assemble(
             table = _with_account(table, history, over, specs)
         else:
             facts = _PREPARED[over](history.facts[over], config)
-            totals = facts.group_by(SNAPSHOT).aggregate(**{f.name: f.expression(facts) for f in specs})
-            table = _joined(table, totals, specs)
+            table = joined_left(table, _totals(facts, (SNAPSHOT,), specs), SNAPSHOT)
+            table = table.mutate(**{f.name: _typed(f, table[f.name]) for f in specs})
     table = table.mutate(**{f.name: _typed(f, f.expression(table)) for f in derived})
     return table.select(*keys, *(feature.name for feature in features))
 
 
-def _joined(table: ir.Table, totals: ir.Table, specs: Sequence[Feature]) -> ir.Table:
-    """Left join totals by snapshot; a snapshot without facts gets each feature's empty value."""
-    joined = table.left_join(totals, SNAPSHOT)
-    joined = joined.drop(*(column for column in joined.columns if column.endswith("_right")))
-    return joined.mutate(**{feature.name: _typed(feature, joined[feature.name]) for feature in specs})
+def _totals(facts: Table, keys: Sequence[str], specs: Sequence[Feature], suffix: str = "") -> Table:
+    return facts.group_by(list(keys)).aggregate(**{f.name + suffix: f.expression(facts) for f in specs})
 
 
-def _with_account(table: ir.Table, history: History, over: Over, specs: Sequence[Feature]) -> ir.Table:
+def _with_account(table: Table, history: History, over: Over, specs: Sequence[Feature]) -> Table:
     """Totals over the account's leads without the lead itself: the account's total less the lead's own share."""
     source = history.account_leads if over == "account_leads" else history.account_activities
     if source is None:
         raise ValueError(f"features over {over} need accounts")  # the catalogue does not offer them otherwise
-    totals = source.group_by(_ACCOUNT_KEYS).aggregate(**{f.name: f.expression(source) for f in specs})
-    joined = table.left_join(totals, _ACCOUNT_KEYS)
-    joined = joined.drop(*(column for column in joined.columns if column.endswith("_right")))
+    joined = joined_left(table, _totals(source, _ACCOUNT_KEYS, specs), *_ACCOUNT_KEYS)
     if over == "account_leads":
         own = {feature.name: ibis.literal(1.0) for feature in specs}
     else:
-        facts = history.facts["activities"]
-        shares = facts.group_by(SNAPSHOT).aggregate(**{f.name + _OWN: f.expression(facts) for f in specs})
-        joined = joined.left_join(shares, SNAPSHOT)
-        joined = joined.drop(*(column for column in joined.columns if column.endswith("_right")))
+        shares = _totals(history.facts["activities"], (SNAPSHOT,), specs, _OWN)
+        joined = joined_left(joined, shares, SNAPSHOT)
         own = {f.name: joined[f.name + _OWN].cast("float64").fill_null(0.0) for f in specs}
     values = {
         feature.name: ibis.cases(
@@ -94,10 +86,11 @@ def _with_account(table: ir.Table, history: History, over: Over, specs: Sequence
         )
         for feature in specs
     }
-    return joined.mutate(**values).drop(*(name for name in joined.columns if name.endswith(_OWN)))
+    helpers = [feature.name + _OWN for feature in specs if feature.name + _OWN in joined.columns]
+    return joined.mutate(**values).drop(*helpers)
 
 
-def _typed(feature: Feature, value: ir.Value) -> ir.Value:
+def _typed(feature: Feature, value: Value) -> Value:
     if feature.kind == "category":
         return value.cast("string")
     number = value.cast("float64")

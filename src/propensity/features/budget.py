@@ -11,9 +11,8 @@ from propensity.timeline.history import ACCOUNT_PREFIX, SNAPSHOT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import ibis.expr.types as ir
-
     from propensity.config import Config, FeaturesConfig
+    from propensity.timeline.untyped import Table, Value
 
 _KINDS = {
     "stated": ("stated budget", "stated a budget of {value}"),
@@ -52,8 +51,8 @@ def budget_features(
                     "has {value} times the price as budget",
                     "features",
                     lambda t: t["budget_latest_amount"] / t["budget_product_price"].nullif(0),
-                    null_when="no budget or no price is known",
-                )  # fmt: skip
+                    null_when="the last budget or the price is unknown",
+                )
             )
         if "annual_revenue" in account_columns:
             features.append(
@@ -65,7 +64,7 @@ def budget_features(
                     "attributes",
                     lambda t: t[ACCOUNT_PREFIX + "annual_revenue"] / t["price"].nullif(0),
                     null_when="revenue or price is unknown",
-                )  # fmt: skip
+                )
             )
     return features
 
@@ -78,7 +77,7 @@ def _facts() -> list[Feature]:
         ),
         _feature(
             "latest_amount", "budget", "base currency", "has a budget of {value}", "budgets", _latest,
-            null_when="no amount is known",
+            null_when="no budget is known, or the last one is in a currency without a rate",
         ),
         _feature(
             "largest_amount", "budget", "base currency", "once had a budget of {value}", "budgets",
@@ -95,7 +94,7 @@ def _facts() -> list[Feature]:
     ]  # fmt: skip
 
 
-def _latest(table: ir.Table) -> ir.Value:
+def _latest(table: Table) -> Value:
     """The amount recorded last; of several at the same instant the largest, so that no order of rows decides."""
     return table["amount"].max(where=table["is_latest"])
 
@@ -105,11 +104,11 @@ def _latest_of(kind: str) -> Feature:
     return _feature(
         f"{kind}_amount", concept, "base currency", sentence, "budgets",
         lambda t: t["amount"].max(where=t["is_latest_of_kind"] & (t["kind"] == kind)),
-        null_when=f"no {concept} is known",
+        null_when=f"no {concept} is known, or the last one is in a currency without a rate",
     )  # fmt: skip
 
 
-def prepared(budgets: ir.Table, _: FeaturesConfig) -> ir.Table:
+def prepared(budgets: Table, _: FeaturesConfig) -> Table:
     """Mark, per snapshot, the budgets recorded last: of all, and of each kind."""
     youngest = budgets["age_us"].min().over(group_by=SNAPSHOT)
     table = budgets.mutate(is_latest=budgets["age_us"] == youngest)
@@ -123,7 +122,7 @@ def _feature(  # noqa: PLR0913
     unit: str,
     sentence: str,
     over: Over,
-    expression: Callable[[ir.Table], ir.Value],
+    expression: Callable[[Table], Value],
     *,
     empty: float | None = None,
     null_when: str = "price is unknown",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from propensity.errors import ConfigError
 from propensity.features.budget import budget_features
-from propensity.features.engagement import account_features, engagement_features
+from propensity.features.engagement import account_features, engagement_features, stage_features
 from propensity.features.firmographic import firmographic_features
 from propensity.features.spec import Feature
-from propensity.timeline.history import ACCOUNT_PREFIX
+from propensity.timeline.history import ACCOUNT_PREFIX, EXTRA_PREFIX
 
 if TYPE_CHECKING:
     from propensity.config import ExtraColumn
@@ -22,25 +22,53 @@ if TYPE_CHECKING:
 def feature_specs(canonical: Canonical) -> tuple[Feature, ...]:
     """Return the features in their fixed order: firmographic, budget, engagement, then the company's own columns.
 
-    A table or a column that is not mapped gives no features: they would be null in every row.
-
     Raises
     ------
     ConfigError
         `features.exclude` names no feature, or two features share a name.
     """
+    features, exclude = possible_features(canonical), canonical.config.features.exclude
+    names = [feature.name for feature in features]
+    for name in exclude:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            raise ConfigError(
+                f"features.exclude: there is no feature {name!r}{f'; do you mean {near[0]!r}?' if near else ''}."
+            )
+    return tuple(feature for feature in features if feature.name not in exclude)
+
+
+def possible_features(canonical: Canonical) -> tuple[Feature, ...]:
+    """Every feature, those of `features.exclude` too, for others may be made of them.
+
+    A table or a column that is not mapped gives no features: they would be null in every row.
+
+    Raises
+    ------
+    ConfigError
+        Two features share a name.
+    """
     config, present = canonical.config, canonical.present
     leads = present["leads"]
-    accounts = present.get("accounts", frozenset[str]()) if "account_id" in leads else frozenset[str]()
+    by_account = "account_id" in leads
+    accounts = present.get("accounts", frozenset[str]()) if by_account else frozenset[str]()
+    budgets = present.get("budgets", frozenset[str]())
+    if "lead_id" not in budgets and not by_account:
+        budgets = frozenset[str]()
     features = firmographic_features(config, leads, accounts, canonical.engine.functions)
     priced = "products" in present and "product" in leads
-    features += budget_features(config, present.get("budgets", ()), accounts, priced=priced)
+    features += budget_features(config, budgets, accounts, priced=priced)
     if "activities" in present:
-        features += engagement_features(config.features, present.get("stages", ()))
-    if "account_id" in leads and canonical.dated and not canonical.flat:
+        features += engagement_features(config.features)
+    if "stages" in present:
+        features += stage_features()
+    if by_account and canonical.dated and not canonical.flat:
         features += account_features(with_activities="activities" in present)
-    features += _extras(canonical, "leads", "") + _extras(canonical, "accounts", ACCOUNT_PREFIX)
-    return _without(features, config.features.exclude)
+    features += _extras(canonical, "leads", EXTRA_PREFIX)
+    if by_account:
+        features += _extras(canonical, "accounts", ACCOUNT_PREFIX + EXTRA_PREFIX)
+    _refuse_same_names(features)
+    return tuple(features)
 
 
 def parameters(canonical: Canonical) -> dict[str, Any]:
@@ -77,17 +105,11 @@ def _extra(name: str, extra: ExtraColumn, column: str) -> Feature:
     )
 
 
-def _without(features: list[Feature], exclude: tuple[str, ...]) -> tuple[Feature, ...]:
-    names = [feature.name for feature in features]
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+def _refuse_same_names(features: list[Feature]) -> None:
+    """To an engine, names that differ only in case are the same."""
+    counts = Counter(feature.name.lower() for feature in features)
+    twice = sorted(feature.name for feature in features if counts[feature.name.lower()] > 1)
     if twice:
         raise ConfigError(
-            f"features named twice: {', '.join(twice)}. Rename the extra columns or activity types."
+            f"features named twice: {', '.join(twice)}. Rename the extra columns, channels or activity types."
         )
-    for name in exclude:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            raise ConfigError(
-                f"features.exclude: there is no feature {name!r}{f'; do you mean {near[0]!r}?' if near else ''}."
-            )
-    return tuple(feature for feature in features if feature.name not in exclude)

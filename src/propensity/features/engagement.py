@@ -11,20 +11,21 @@ from propensity.features.spec import DAY_US, Feature, Over
 from propensity.timeline.history import SNAPSHOT
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
     from propensity.config import ActivityType, FeaturesConfig
+    from propensity.timeline.untyped import Table, Value
 
 WEIGHT_SCALE = 1e12
 """Decayed weights are rounded to this many parts and summed as integers: the same sum in any order of the rows."""
 VALUE_SCALE = 1e3
 """Values are rounded to thousandths and summed as integers, for the same reason."""
+MOST_VALUE = 1e12
+"""A value beyond this, on either side of zero, counts as this much: no integer holds the thousandths of any float."""
 _MOMENTUM_DAYS = 7
 _MOMENTUM_BASE_DAYS = 30
 
 
-def engagement_features(config: FeaturesConfig, stage_columns: Collection[str]) -> list[Feature]:
-    """Features over the lead's activities and, where stage history is mapped, its stages."""
+def engagement_features(config: FeaturesConfig) -> list[Feature]:
+    """Features over the lead's activities."""
     features: list[Feature] = []
     for kind, act in config.types.items():
         features += [_type_count(kind, act, days) for days in config.windows_days]
@@ -36,8 +37,7 @@ def engagement_features(config: FeaturesConfig, stage_columns: Collection[str]) 
     features += _recency()
     for half_life in config.half_lives_days:
         features += _decayed(config, half_life)
-    features += _dialogue(config)
-    return features + (_stages() if stage_columns else [])
+    return features + _dialogue(config)
 
 
 def account_features(*, with_activities: bool) -> list[Feature]:
@@ -65,12 +65,12 @@ def account_features(*, with_activities: bool) -> list[Feature]:
     return features
 
 
-def prepared(activities: ir.Table, config: FeaturesConfig) -> ir.Table:
+def prepared(activities: Table, config: FeaturesConfig) -> Table:
     """Add what one act alone does not tell.
 
     days_ago: whole days before as_of. gap_us: time since the act before it (null for the first). last_inbound_us: age
     of the lead's last own act. is_dialogue: the lead's own message or call, or an act that is two-way by nature.
-    is_answer: the same, after we first got in touch.
+    is_answer: the same, but a message or call only after we first got in touch.
     """
     table = activities.mutate(days_ago=((activities["age_us"] - 1) / DAY_US).floor().cast("int64"))
     older = ibis.window(group_by=SNAPSHOT, order_by=table["age_us"].desc())
@@ -99,8 +99,8 @@ def _counter(
     kinds: Collection[str] | None = None,
     direction: str | None = None,
     channel: str | None = None,
-) -> Callable[[ir.Table], ir.Value]:
-    def count(table: ir.Table) -> ir.Value:
+) -> Callable[[Table], Value]:
+    def count(table: Table) -> Value:
         where = table["age_us"] <= days * DAY_US
         if kinds is not None:
             where &= table["type"].isin(sorted(kinds))
@@ -113,7 +113,7 @@ def _counter(
     return count
 
 
-def _counter_of(days: int, which: Callable[[ir.Table], ir.BooleanValue]) -> Callable[[ir.Table], ir.Value]:
+def _counter_of(days: int, which: Callable[[Table], Value]) -> Callable[[Table], Value]:
     return lambda t: t.count(where=(t["age_us"] <= days * DAY_US) & which(t))
 
 
@@ -182,8 +182,9 @@ def _channel_count(channel: str) -> Feature:
 def _channel_value(channel: str) -> Feature:
     word = channel.replace("_", " ")
 
-    def total(table: ir.Table) -> ir.Value:
-        parts = (table["value"] * VALUE_SCALE).round().cast("int64")
+    def total(table: Table) -> Value:
+        value = table["value"].clip(-MOST_VALUE, MOST_VALUE)
+        parts = (value * VALUE_SCALE).round().cast("int64")
         where = (table["channel"] == channel) & (table["age_us"] <= 90 * DAY_US)
         return parts.sum(where=where).cast("float64") / VALUE_SCALE
 
@@ -197,15 +198,15 @@ def _channel_value(channel: str) -> Feature:
 def _decayed(config: FeaturesConfig, half_life_days: float) -> list[Feature]:
     intent = [kind for kind, act in config.types.items() if act.intent]
 
-    def over(which: Callable[[ir.Table], ir.BooleanValue]) -> Callable[[ir.Table], ir.Value]:
-        def total(table: ir.Table) -> ir.Value:
+    def over(which: Callable[[Table], Value]) -> Callable[[Table], Value]:
+        def total(table: Table) -> Value:
             weight = ibis.literal(2.0) ** (-table["age_us"].cast("float64") / (half_life_days * DAY_US))
             parts = (weight * WEIGHT_SCALE).round().cast("int64")
             return parts.sum(where=which(table)).cast("float64") / WEIGHT_SCALE
 
         return total
 
-    rows: list[tuple[str, str, str, str, Callable[[ir.Table], ir.BooleanValue]]] = [
+    rows: list[tuple[str, str, str, str, Callable[[Table], Value]]] = [
         ("inbound", "own initiative", "has been active of late", "has never been active", _is("inbound")),
         (
             "outbound",
@@ -243,12 +244,12 @@ def _decayed(config: FeaturesConfig, half_life_days: float) -> list[Feature]:
     ]
 
 
-def _is(direction: str) -> Callable[[ir.Table], ir.BooleanValue]:
+def _is(direction: str) -> Callable[[Table], Value]:
     return lambda t: t["direction"] == direction
 
 
 def _recency() -> list[Feature]:
-    def since(which: Callable[[ir.Table], ir.BooleanValue]) -> Callable[[ir.Table], ir.Value]:
+    def since(which: Callable[[Table], Value]) -> Callable[[Table], Value]:
         return lambda t: t["age_us"].min(where=which(t)).cast("float64") / DAY_US
 
     return [
@@ -280,7 +281,7 @@ def _recency() -> list[Feature]:
     ]  # fmt: skip
 
 
-def _momentum(table: ir.Table) -> ir.Value:
+def _momentum(table: Table) -> Value:
     """Acts a day in the last 7 days over acts a day in the 30 days before those."""
     age, edge = table["age_us"], _MOMENTUM_DAYS * DAY_US
     recent = table.count(where=age <= edge).cast("float64") / _MOMENTUM_DAYS
@@ -339,9 +340,9 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
 
 
 def _share(
-    days: int, part: Callable[[ir.Table], ir.BooleanValue], whole: Callable[[ir.Table], ir.BooleanValue]
-) -> Callable[[ir.Table], ir.Value]:
-    def ratio(table: ir.Table) -> ir.Value:
+    days: int, part: Callable[[Table], Value], whole: Callable[[Table], Value]
+) -> Callable[[Table], Value]:
+    def ratio(table: Table) -> Value:
         within = table["age_us"] <= days * DAY_US
         count = table.count(where=within & part(table)).cast("float64")
         return count / table.count(where=within & whole(table)).cast("float64").nullif(0)
@@ -349,7 +350,8 @@ def _share(
     return ratio
 
 
-def _stages() -> list[Feature]:
+def stage_features() -> list[Feature]:
+    """Features over the lead's stages on the way to the outcome."""
     return [
         _feature(
             "stage_count", "stages so far", "stages", "entered {value} stages so far", "stages", lambda t: t.count(),
@@ -366,7 +368,7 @@ def _stages() -> list[Feature]:
     ]  # fmt: skip
 
 
-def prepared_stages(stages: ir.Table, _: FeaturesConfig) -> ir.Table:
+def prepared_stages(stages: Table, _: FeaturesConfig) -> Table:
     """Mark the stages entered last; of several at the same instant, the last by name counts."""
     return stages.mutate(is_latest=stages["age_us"] == stages["age_us"].min().over(group_by=SNAPSHOT))
 
@@ -377,7 +379,7 @@ def _feature(  # noqa: PLR0913
     unit: str,
     sentence: str,
     over: Over,
-    expression: Callable[[ir.Table], ir.Value],
+    expression: Callable[[Table], Value],
     *,
     empty: float | None = None,
     null_when: str = "never",

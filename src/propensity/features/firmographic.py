@@ -54,7 +54,7 @@ def firmographic_features(
                     / DAY_US
                 ),
                 null_when="never",
-            )  # fmt: skip
+            )
         )
     if "account_id" in lead_columns:
         features.append(
@@ -66,7 +66,7 @@ def firmographic_features(
                 lambda t: t["account_id"].notnull().cast("float64"),
                 null_when="never",
                 zero="belongs to no known company",
-            )  # fmt: skip
+            )
         )
     return features + _account(account_columns, functions)
 
@@ -84,7 +84,7 @@ def _person(config: Config, columns: Collection[str]) -> list[Feature]:
                 lambda t: t["source"].lower().isin(offline).cast("float64"),
                 null_when="source is unknown",
                 zero="came from an online source",
-            )  # fmt: skip
+            )
         )
     if "title" in columns:
         features.append(
@@ -96,7 +96,7 @@ def _person(config: Config, columns: Collection[str]) -> list[Feature]:
                 lambda t: seniority_rank(t["title"]),
                 null_when="title is unknown",
                 zero="is still in training by job title",
-            )  # fmt: skip
+            )
         )
         features.append(
             Feature(
@@ -109,7 +109,7 @@ def _person(config: Config, columns: Collection[str]) -> list[Feature]:
                 lambda t: department(t["title"]),
                 kind="category",
                 null_when="title is unknown",
-            )  # fmt: skip
+            )
         )
     if "email" in columns:
         domains = [*FREE_MAIL_DOMAINS, *(domain.lower() for domain in config.features.free_mail_domains)]
@@ -122,7 +122,7 @@ def _person(config: Config, columns: Collection[str]) -> list[Feature]:
                 lambda t: t["email"].lower().split("@")[-1].isin(domains).cast("float64"),
                 null_when="email is unknown",
                 zero="wrote from a company address",
-            )  # fmt: skip
+            )
         )
     return features
 
@@ -141,7 +141,7 @@ def _account(columns: Collection[str], functions: Functions) -> list[Feature]:
                 "people",
                 "the company has {value} employees",
                 lambda t: t[ACCOUNT_PREFIX + "employee_count"],
-            )  # fmt: skip
+            )
         )
     if "annual_revenue" in columns:
         features.append(
@@ -151,7 +151,7 @@ def _account(columns: Collection[str], functions: Functions) -> list[Feature]:
                 "base currency a year",
                 "the company's revenue is {value} a year",
                 lambda t: t[ACCOUNT_PREFIX + "annual_revenue"],
-            )  # fmt: skip
+            )
         )
     if {"annual_revenue", "employee_count"} <= set(columns):
         features.append(
@@ -163,7 +163,7 @@ def _account(columns: Collection[str], functions: Functions) -> list[Feature]:
                 lambda t: (
                     t[ACCOUNT_PREFIX + "annual_revenue"] / t[ACCOUNT_PREFIX + "employee_count"].nullif(0)
                 ),
-            )  # fmt: skip
+            )
         )
     if "founded_on" in columns:
         features.append(
@@ -178,7 +178,7 @@ def _account(columns: Collection[str], functions: Functions) -> list[Feature]:
                     ).cast("float64")
                     / (DAY_US * _DAYS_A_YEAR)
                 ),
-            )  # fmt: skip
+            )
         )
     return features
 

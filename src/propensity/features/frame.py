@@ -10,17 +10,17 @@ import numpy as np
 import pyarrow as pa
 
 from propensity.features.assemble import assemble
-from propensity.features.catalogue import feature_specs, parameters
+from propensity.features.catalogue import feature_specs, parameters, possible_features
 from propensity.features.spec import Feature, spec_hash
 from propensity.timeline.history import SNAPSHOT, cut
 from propensity.timeline.snapshots import LABEL, ORDER
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
     import numpy.typing as npt
     import pandas as pd
 
     from propensity.sources.canonical import Canonical
+    from propensity.timeline.untyped import Table
 
 KEYS = (SNAPSHOT, "lead_id", "account_id", "as_of", ORDER)
 
@@ -90,7 +90,7 @@ class FeatureQuery:
     """The feature expression of a spine, not yet computed: collect it to train, stream it to score."""
 
     canonical: Canonical
-    expression: ir.Table
+    expression: Table
     features: tuple[Feature, ...]
     spec_hash: str
 
@@ -105,9 +105,10 @@ class FeatureQuery:
             yield pa.Table.from_batches([batch])
 
 
-def features_of(canonical: Canonical, spine: ir.Table) -> FeatureQuery:
+def features_of(canonical: Canonical, spine: Table) -> FeatureQuery:
     """The features of every snapshot in `spine`, whether it is there to be learned from or to be scored."""
     features = feature_specs(canonical)
     keys: Sequence[str] = (*KEYS, LABEL) if LABEL in spine.columns else KEYS
-    expression = assemble(cut(canonical, spine), features, keys, canonical.config.features)
+    every = assemble(cut(canonical, spine), possible_features(canonical), keys, canonical.config.features)
+    expression = every.select(*keys, *(feature.name for feature in features))
     return FeatureQuery(canonical, expression, features, spec_hash(features, parameters(canonical)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
+    from propensity.timeline.untyped import Table, Value
 
 Family = Literal["firmographic", "budget", "engagement"]
 Over = Literal[
@@ -63,7 +63,7 @@ class Feature:
     unit: str
     sentence: str
     over: Over
-    expression: Callable[[ir.Table], ir.Value]
+    expression: Callable[[Table], Value]
     kind: Kind = "number"
     empty: float | None = None
     direction: Literal[-1, 0, 1] = 0

@@ -1,7 +1,7 @@
 """Job titles to rank and department: ordered word lists, the first that fits decides.
 
-Patterns are matched against the lower-case title, in RE2's dialect, which Java and Python share here. A title that no
-pattern fits has rank 1 and the department `other`.
+Patterns are matched against the lower-case title, as whole words, in the dialect that RE2 and Java share. A title that
+no pattern fits has rank 1 and the department `other`.
 """
 
 from __future__ import annotations
@@ -11,52 +11,59 @@ from typing import TYPE_CHECKING
 import ibis
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
+    from propensity.timeline.untyped import Value
+
+# Not \b: to RE2 it knows ASCII letters only, so that the German `Gebühr` would hold the word `hr`; to Java it does not.
+_EDGE = r"[^\p{L}\p{N}_]"
 
 SENIORITY: tuple[tuple[str, int], ...] = (
     # Who assists a chief is no chief.
-    (r"\b(assistant|secretary|aide) (to|of)\b|\bassistente?\b|\bassistenz\b", 1),
-    (r"\b(intern|trainee|student|apprentice|werkstudent(in)?|praktikant(in)?|stagiaire|becari[oa])\b", 0),
-    (r"\b(vice[ -]president|vp|svp|evp|avp|head|vice[ -]pr[eé]sident|leiter(in)?|bereichsleiter(in)?)\b", 4),
+    (r"(assistant|secretary|aide) (to|of)|assistente?|assistenz", 1),
+    (r"(intern|trainee|student|apprentice|werkstudent(in)?|praktikant(in)?|stagiaire|becari[oa])", 0),
+    (r"(vice[ -]president|vp|svp|evp|avp|head|vice[ -]pr[eé]sident|leiter(in)?|bereichsleiter(in)?)", 4),
     (
-        r"\b(chief|c[efotimrpsd]o|cmo|cio|ciso|president|founder|co-?founder|owner|proprietor|managing director)\b",
+        r"(chief|c[efotimrpsd]o|cmo|cio|ciso|president|founder|co-?founder|owner|proprietor|managing director)",
         5,
     ),
     (
-        r"\b(gesch[aä]ftsf[uü]hrer(in)?|vorstand|inhaber(in)?|pdg|g[eé]rant|directeur g[eé]n[eé]ral|director general)\b",
+        r"(gesch[aä]ftsf[uü]hrer(in)?|vorstand|inhaber(in)?|pdg|g[eé]rant|directeur g[eé]n[eé]ral|director general)",
         5,
     ),
-    (r"\b(gerente general|amministratore delegato|fondateur|fondatrice|fundador(a)?)\b", 5),
-    (r"\b(director|directeur|directrice|directora|direktor(in)?|direttore|direttrice)\b", 3),
-    (r"\b(manager|lead|supervisor|responsable|responsabile|teamleiter(in)?|gerente|chef)\b", 2),
+    (r"(gerente general|amministratore delegato|fondateur|fondatrice|fundador(a)?)", 5),
+    (r"(director|directeur|directrice|directora|direktor(in)?|direttore|direttrice)", 3),
+    (r"(manager|lead|supervisor|responsable|responsabile|teamleiter(in)?|gerente|chef)", 2),
 )
 """Pattern and rank: 5 owner or chief officer, 4 vice president or head, 3 director, 2 manager, 1 others, 0 in training."""
 
 DEPARTMENTS: tuple[tuple[str, str], ...] = (
-    (r"\b(it|information|cio|cto|ciso|technology|systems?|network|infrastructure|informatique|devops|security)\b", "it"),
-    (r"\b(software|engineer(ing)?|developer|entwickler(in)?|r ?& ?d|research|ing[eé]nieur|ingenier[oa]|technical)\b", "engineering"),
-    (r"\b(data|analytics|analyst|scientist|bi|business intelligence)\b", "data"),
-    (r"\b(financ(e|ial)|cfo|controller|controlling|accounting|accountant|treasur(y|er)|finanzen|finances|finanzas)\b", "finance"),
-    (r"\b(purchas(e|ing)|procurement|buyer|sourcing|einkauf|einkäufer(in)?|achats|acheteur|compras)\b", "procurement"),
-    (r"\b(sales|cro|revenue|account executive|business development|vertrieb|ventes?|ventas|commercial)\b", "sales"),
-    (r"\b(marketing|cmo|brand|communications?|growth|demand generation|content)\b", "marketing"),
-    (r"\b(hr|human resources|people|talent|recruit(er|ing)|personal|rh|recursos humanos)\b", "people"),
-    (r"\b(legal|counsel|compliance|lawyer|recht|juridique)\b", "legal"),
-    (r"\b(operations?|coo|logistics|supply chain|production|manufacturing|plant|betrieb|logistik|operaciones)\b", "operations"),
-    (r"\b(product|project|program(me)?|projektleiter(in)?|chef de projet)\b", "product and projects"),
-    (r"\b(customer|support|service|success|kundendienst)\b", "customer service"),
-    (r"\b(ceo|president|founder|co-?founder|owner|managing director|general manager|gesch[aä]ftsf[uü]hrer(in)?|inhaber(in)?|pdg|g[eé]rant)\b", "general management"),
+    (r"(it|information|cio|cto|ciso|technology|systems?|network|infrastructure|informatique|devops|security)", "it"),
+    (r"(software|engineer(ing)?|developer|entwickler(in)?|r ?& ?d|research|ing[eé]nieur|ingenier[oa]|technical)", "engineering"),
+    (r"(data|analytics|analyst|scientist|bi|business intelligence)", "data"),
+    (r"(financ(e|ial)|cfo|controller|controlling|accounting|accountant|treasur(y|er)|finanzen|finances|finanzas)", "finance"),
+    (r"(purchas(e|ing)|procurement|buyer|sourcing|einkauf|einkäufer(in)?|achats|acheteur|compras)", "procurement"),
+    (r"(sales|cro|revenue|account executive|business development|vertrieb|ventes?|ventas|commercial)", "sales"),
+    (r"(marketing|cmo|brand|communications?|growth|demand generation|content)", "marketing"),
+    (r"(hr|human resources|people|talent|recruit(er|ing)|personal|rh|recursos humanos)", "people"),
+    (r"(legal|counsel|compliance|lawyer|recht|juridique)", "legal"),
+    (r"(operations?|coo|logistics|supply chain|production|manufacturing|plant|betrieb|logistik|operaciones)", "operations"),
+    (r"(product|project|program(me)?|projektleiter(in)?|chef de projet)", "product and projects"),
+    (r"(customer|support|service|success|kundendienst)", "customer service"),
+    (r"(ceo|president|founder|co-?founder|owner|managing director|general manager|gesch[aä]ftsf[uü]hrer(in)?|inhaber(in)?|pdg|g[eé]rant)", "general management"),
 )  # fmt: skip
 """Pattern and department."""
 
 
-def seniority_rank(title: ir.StringValue) -> ir.Value:
+def seniority_rank(title: Value) -> Value:
     """Rank 0 to 5 (float64); null where the title is."""
-    known = [(title.lower().re_search(pattern), float(rank)) for pattern, rank in SENIORITY]
+    known = [(_holds(title, words), float(rank)) for words, rank in SENIORITY]
     return ibis.cases((title.isnull(), ibis.null("float64")), *known, else_=1.0)
 
 
-def department(title: ir.StringValue) -> ir.Value:
+def department(title: Value) -> Value:
     """Department (string), `other` where no word tells; null where the title is."""
-    known = [(title.lower().re_search(pattern), name) for pattern, name in DEPARTMENTS]
+    known = [(_holds(title, words), name) for words, name in DEPARTMENTS]
     return ibis.cases((title.isnull(), ibis.null("string")), *known, else_="other")
+
+
+def _holds(title: Value, words: str) -> Value:
+    return title.lower().re_search(f"(^|{_EDGE})({words})({_EDGE}|$)")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 HORIZON_UNIT_US = 86_400_000_000
 _MOST_ROWS_FOR_IMPORTANCE = 2_000
+_PROCESSES_FROM_ROWS = 100_000
+"""Below this many rows, starting processes for the bootstrap costs more than it saves."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,7 @@ def evaluate_on(frame: FeatureFrame, probability: npt.NDArray[np.float64], confi
         cluster=frame.groups,
         cohort=cohorts(frame),
         resamples=config.model.resamples,
-        n_jobs=config.engine.threads or -1,
+        n_jobs=-1 if len(frame) > _PROCESSES_FROM_ROWS else 1,
     )
 
 

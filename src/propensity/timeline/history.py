@@ -6,7 +6,7 @@ to as_of in microseconds (int64, at least 1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING
 import ibis
 
 from propensity.errors import HistoryError
-from propensity.schema import TABLES
+from propensity.schema import TABLES, TableName
 from propensity.sources.mapping import KNOWN_AT_SUFFIX
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
     from propensity.sources.canonical import Canonical
+    from propensity.timeline.untyped import Table, Value
 
 SNAPSHOT = "snapshot_id"
 CURRENT_STATE = frozenset({"deal_value", "owner", "do_not_contact", "outcome"})
 """Lead columns without a history: they serve the gate and the list, never the features."""
 ACCOUNT_PREFIX = "account_"
-_CLOCKS = {
+EXTRA_PREFIX = "extra_"
+"""Of the company's own columns: whatever a company calls them, they never meet ours."""
+_CLOCKS: dict[TableName, str] = {
     "activities": "recorded_at",
     "stages": "recorded_at",
     "budgets": "recorded_at",
@@ -40,7 +41,9 @@ class History:
 
     Attributes
     ----------
-        One row a snapshot: the spine's columns, the lead's attributes, and its account's prefixed `account_`.
+    attributes
+        One row a snapshot: the spine's columns, the lead's attributes, its extra columns prefixed `extra_`, and its
+        account's prefixed `account_` (`account_extra_`).
     facts
         `activities`, `stages` and `budgets` where configured: `snapshot_id`, the table's columns, `age_us`.
     account_activities
@@ -49,10 +52,10 @@ class History:
         One row per lead of the account created before as_of: `account_id`, `as_of`, `lead_id`.
     """
 
-    attributes: ir.Table
-    facts: Mapping[str, ir.Table]
-    account_activities: ir.Table | None
-    account_leads: ir.Table | None
+    attributes: Table
+    facts: Mapping[str, Table]
+    account_activities: Table | None
+    account_leads: Table | None
 
 
 def data_through(canonical: Canonical, *, not_after: datetime) -> datetime | None:
@@ -64,7 +67,7 @@ def data_through(canonical: Canonical, *, not_after: datetime) -> datetime | Non
         return canonical.config.data.through
     newest: list[datetime] = []
     for name, clock in _CLOCKS.items():
-        table = canonical.tables.get(name)  # type: ignore[call-overload]
+        table: Table | None = canonical.tables.get(name)
         if table is None:
             continue
         last = table.filter(table[clock] <= ibis.literal(not_after, type="timestamp('UTC', 6)"))[clock].max()
@@ -79,98 +82,87 @@ def data_through(canonical: Canonical, *, not_after: datetime) -> datetime | Non
     return max(newest, default=None)
 
 
-def cut(canonical: Canonical, spine: ir.Table) -> History:
+def cut(canonical: Canonical, spine: Table) -> History:
     """Cut all tables at the as_of of each snapshot in `spine` (snapshot_id, lead_id, account_id, created_at, as_of)."""
-    facts: dict[str, ir.Table] = {}
-    if "activities" in canonical.tables:
-        facts["activities"] = _known(canonical, spine, "activities", "occurred_at", "lead_id")
-    if "stages" in canonical.tables:
-        known = _known(canonical, spine, "stages", "entered_at", "lead_id")
+    tables, epoch = canonical.tables, canonical.engine.functions.epoch_us
+    facts: dict[str, Table] = {}
+    if "activities" in tables:
+        facts["activities"] = _known(tables["activities"], spine, epoch, "occurred_at")
+    if "stages" in tables:
+        known = _known(tables["stages"], spine, epoch, "entered_at")
         ends = [*canonical.config.outcome.converting, *canonical.config.outcome.disqualified_stages]
         facts["stages"] = known.filter(known["stage"].notin(ends))
-    if "budgets" in canonical.tables:
-        facts["budgets"] = _known_budgets(canonical, spine)
-    moments = None
+    if "budgets" in tables:
+        facts["budgets"] = _known_budgets(tables["budgets"], spine, epoch)
+    moments = account_activities = None
     if "account_id" in canonical.present["leads"] and canonical.dated:
-        moments = _account_leads(canonical, spine)
-    account_activities = None
-    if moments is not None and "activities" in canonical.tables:
-        account_activities = _known(
-            canonical, moments, "activities", "occurred_at", "lead_id", ("account_id", "as_of")
-        )
+        moments = _account_leads(tables["leads"], spine)
+        if "activities" in tables:
+            keep = ("account_id", "as_of")
+            account_activities = _known(tables["activities"], moments, epoch, "occurred_at", keep=keep)
     return History(_attributes(canonical, spine), facts, account_activities, moments)
 
 
 def _known(
-    canonical: Canonical,
-    spine: ir.Table,
-    name: str,
+    facts: Table,
+    spine: Table,
+    epoch_us: Callable[[Value], Value],
     happened: str,
-    key: str,
+    *,
+    key: str = "lead_id",
     keep: tuple[str, ...] = (SNAPSHOT,),
-) -> ir.Table:
-    """Facts of `name` that happened and were recorded strictly before as_of. The cut itself."""
-    facts = canonical.tables[name]  # type: ignore[index]
+) -> Table:
+    """Facts that happened and were recorded strictly before as_of. The cut itself."""
     columns = [column for column in facts.columns if column not in ("lead_id", "account_id")]
     left = spine.select(*dict.fromkeys([*keep, "as_of", key]))
-    right = facts.select(key, *columns)
-    joined = left.join(right, key)
+    joined = left.join(facts.select(key, *columns), key)
     known = joined.filter((joined[happened] < joined["as_of"]) & (joined["recorded_at"] < joined["as_of"]))
-    epoch = canonical.engine.functions.epoch_us
-    aged = known.mutate(age_us=epoch(known["as_of"]) - epoch(known[happened]))
+    aged = known.mutate(age_us=epoch_us(known["as_of"]) - epoch_us(known[happened]))
     return aged.select(
         *keep, *(column for column in columns if column not in (happened, "recorded_at")), "age_us"
     )
 
 
-def _known_budgets(canonical: Canonical, spine: ir.Table) -> ir.Table:
+def _known_budgets(budgets: Table, spine: Table, epoch_us: Callable[[Value], Value]) -> Table:
     """Budgets of the lead itself, and those of its account that name no lead."""
-    own = _known(canonical, spine, "budgets", "recorded_at", "lead_id")
-    if not {"account_id"} <= canonical.present["budgets"]:
-        return own
-    budgets = canonical.tables["budgets"]
-    shared = budgets.filter(budgets["lead_id"].isnull() & budgets["account_id"].notnull())
-    narrowed = _with_table(canonical, "budgets", shared)
-    return own.union(_known(narrowed, spine, "budgets", "recorded_at", "account_id"))
+    shared = budgets.filter(budgets["lead_id"].isnull())
+    own = _known(budgets, spine, epoch_us, "recorded_at")
+    return own.union(_known(shared, spine, epoch_us, "recorded_at", key="account_id"))
 
 
-def _with_table(canonical: Canonical, name: str, table: ir.Table) -> Canonical:
-    from dataclasses import replace
-
-    return replace(canonical, tables={**canonical.tables, name: table})
-
-
-def _account_leads(canonical: Canonical, spine: ir.Table) -> ir.Table:
+def _account_leads(leads: Table, spine: Table) -> Table:
     """Per (account_id, as_of) of the spine, the account's leads created before as_of."""
     moments = spine.filter(spine["account_id"].notnull()).select("account_id", "as_of").distinct()
-    leads = canonical.tables["leads"].select("account_id", "lead_id", "created_at")
-    joined = moments.join(leads, "account_id")
+    joined = moments.join(leads.select("account_id", "lead_id", "created_at"), "account_id")
     return joined.filter(joined["created_at"] < joined["as_of"]).select("account_id", "as_of", "lead_id")
 
 
-def _attributes(canonical: Canonical, spine: ir.Table) -> ir.Table:
+def _attributes(canonical: Canonical, spine: Table) -> Table:
     """One row a snapshot with what was known of the lead and its account."""
-    leads = canonical.tables["leads"]
+    leads: Table = canonical.tables["leads"]
+    extras = tuple(canonical.config.tables["leads"].extra)
     own = [
-        column
-        for column in leads.columns
-        if column not in CURRENT_STATE | {"account_id", "created_at", "position"}
+        name
+        for name in TABLES["leads"].names
+        if name not in CURRENT_STATE | {"lead_id", "account_id", "created_at"}
     ]
-    table = _joined(spine, leads.select(*own), "lead_id")
-    table = _hide_unknown(table, tuple(canonical.config.tables["leads"].extra))
+    table = joined_left(spine, leads.select("lead_id", *own, **_extras(leads, extras)), "lead_id")
+    table = _hide_unknown(table, extras)
     if "accounts" in canonical.tables:
-        table = _joined(table, _accounts_at(canonical, spine), SNAPSHOT)
+        table = joined_left(table, _accounts_at(canonical, spine), SNAPSHOT)
     if "products" in canonical.tables:
-        products = canonical.tables["products"].select("product", price="price")
-        table = _joined(table, products, "product")
+        products: Table = canonical.tables["products"]
+        table = joined_left(table, products.select("product", "price"), "product")
     return table
 
 
-def _accounts_at(canonical: Canonical, spine: ir.Table) -> ir.Table:
+def _accounts_at(canonical: Canonical, spine: Table) -> Table:
     """Per snapshot, the account's row that is valid at as_of, its columns prefixed `account_`."""
-    accounts = canonical.tables["accounts"]
-    columns = [name for name in accounts.columns if name not in ("account_id", "currency")]
-    joined = spine.select(SNAPSHOT, "as_of", "account_id").join(accounts, "account_id")
+    accounts: Table = canonical.tables["accounts"]
+    extras = tuple(canonical.config.tables["accounts"].extra)
+    own = [name for name in TABLES["accounts"].names if name != "currency"]
+    rows = accounts.select(*own, **_extras(accounts, extras))
+    joined = spine.select(SNAPSHOT, "as_of", "account_id").join(rows, "account_id")
     if "valid_from" in canonical.present["accounts"]:
         valid = joined.filter(joined["valid_from"].isnull() | (joined["valid_from"] < joined["as_of"]))
         newest = ibis.row_number().over(
@@ -178,30 +170,31 @@ def _accounts_at(canonical: Canonical, spine: ir.Table) -> ir.Table:
         )
         valid = valid.mutate(_place=newest)
         joined = valid.filter(valid["_place"] == 0)
-    extras = tuple(canonical.config.tables["accounts"].extra)
     hidden = _hide_unknown(joined, extras)
-    return hidden.select(
-        SNAPSHOT, **{ACCOUNT_PREFIX + name: hidden[name] for name in columns if name in hidden.columns}
-    )
+    columns = [*own, *(EXTRA_PREFIX + extra for extra in extras)]
+    columns.remove("account_id")
+    return hidden.select(SNAPSHOT, **{ACCOUNT_PREFIX + name: hidden[name] for name in columns})
 
 
-def _hide_unknown(table: ir.Table, extras: tuple[str, ...]) -> ir.Table:
+def _extras(table: Table, extras: tuple[str, ...]) -> dict[str, Value]:
+    """The company's own columns, and the times of those that have one, under names that are theirs alone."""
+    columns = [column for name in extras for column in (name, name + KNOWN_AT_SUFFIX)]
+    return {EXTRA_PREFIX + column: table[column] for column in columns if column in table.columns}
+
+
+def _hide_unknown(table: Table, extras: tuple[str, ...]) -> Table:
     """Extras with a time of their own are null until then."""
     for extra in extras:
-        clock = extra + KNOWN_AT_SUFFIX
+        name = EXTRA_PREFIX + extra
+        clock = name + KNOWN_AT_SUFFIX
         if clock in table.columns:
-            value = table[extra]
+            value = table[name]
             known = ibis.cases((table[clock] < table["as_of"], value), else_=ibis.null(value.type()))
-            table = table.mutate(**{extra: known}).drop(clock)
+            table = table.mutate(**{name: known}).drop(clock)
     return table
 
 
-def _joined(left: ir.Table, right: ir.Table, key: str) -> ir.Table:
-    """A left join that leaves no second copy of the key."""
-    table = left.left_join(right, key)
-    return table.drop(*(column for column in table.columns if column.endswith("_right")))
-
-
-def columns_of(name: str) -> tuple[str, ...]:
-    """The canonical columns of a table, for those who describe it."""
-    return TABLES[name].names  # type: ignore[index]
+def joined_left(left: Table, right: Table, *keys: str) -> Table:
+    """A left join that leaves no second copy of the keys. The tables share no other column."""
+    table = left.left_join(right, list(keys))
+    return table.drop(*(key + "_right" for key in keys))

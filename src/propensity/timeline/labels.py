@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import ibis
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
     from propensity.config import OutcomeConfig
+    from propensity.timeline.untyped import Table
 
 
-def ends_of_leads(stages: ir.Table, outcome: OutcomeConfig) -> ir.Table:
+def ends_of_leads(stages: Table, outcome: OutcomeConfig) -> Table:
     """Per lead: `converted_at`, `disqualified_at` and `settled_at`, the earlier of both (timestamps, null if never).
 
     By the time of entry alone: what was recorded late still happened then.
@@ -24,7 +23,7 @@ def ends_of_leads(stages: ir.Table, outcome: OutcomeConfig) -> ir.Table:
     return table.mutate(settled_at=ibis.least(table["converted_at"], table["disqualified_at"]))
 
 
-def labelled(spine: ir.Table, horizon: timedelta) -> ir.Table:
+def labelled(spine: Table, horizon: timedelta) -> Table:
     """Add `label` (int8): 1 where converted_at lies in [as_of, as_of + horizon) and no disqualification came first."""
     step = ibis.interval(days=horizon.days)
     in_time = (spine["converted_at"] >= spine["as_of"]) & (spine["converted_at"] < spine["as_of"] + step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import ibis
@@ -15,9 +15,8 @@ from propensity.timeline.history import SNAPSHOT
 from propensity.timeline.labels import ends_of_leads, labelled, last_matured
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
     from propensity.sources.canonical import Canonical
+    from propensity.timeline.untyped import Table, Value
 
 DEFAULT_STEP = "1 month"
 ORDER = "time_order"
@@ -44,7 +43,8 @@ def calendar(first: datetime, last: datetime, step: str, zone: ZoneInfo) -> list
         day -= timedelta(days=day.weekday())
     instants: list[datetime] = []
     while (instant := day.replace(tzinfo=zone).astimezone(UTC)) <= last:
-        if instant > first:
+        # A zone that crosses the date line skips a day: that day and the next begin at the same instant.
+        if instant > (instants[-1] if instants else first):
             instants.append(instant)
             day = _advance(day, count, unit)
         else:
@@ -59,7 +59,7 @@ def _advance(day: datetime, count: int, unit: str) -> datetime:
     return day + timedelta(days=count if unit == "days" else 7 * count)
 
 
-def training_spine(canonical: Canonical, through: datetime | None) -> ir.Table:
+def training_spine(canonical: Canonical, through: datetime | None) -> Table:
     """All eligible, matured snapshots with their labels (SPINE's columns and `label`), kept in the engine.
 
     Raises
@@ -78,7 +78,7 @@ def training_spine(canonical: Canonical, through: datetime | None) -> ir.Table:
     return kept
 
 
-def scoring_spine(canonical: Canonical, as_of: datetime | None) -> ir.Table:
+def scoring_spine(canonical: Canonical, as_of: datetime | None) -> Table:
     """Every lead created before as_of, once (SPINE's columns), kept in the engine.
 
     Flat data are looked at as training did: each lead at its own creation.
@@ -104,7 +104,7 @@ def scoring_spine(canonical: Canonical, as_of: datetime | None) -> ir.Table:
     return kept
 
 
-def _historic_spine(canonical: Canonical, through: datetime | None) -> ir.Table:
+def _historic_spine(canonical: Canonical, through: datetime | None) -> Table:
     config = canonical.config
     if "stages" not in canonical.tables:
         raise HistoryError(
@@ -114,7 +114,7 @@ def _historic_spine(canonical: Canonical, through: datetime | None) -> ir.Table:
         raise HistoryError("the leads have no dates: map created_at under tables.leads.columns.")
     horizon = timedelta(days=config.outcome.horizon_days)
     last = last_matured(through, horizon, timedelta(days=config.outcome.recording_lag_days))
-    leads = canonical.tables["leads"].select("lead_id", "account_id", "created_at", "position")
+    leads: Table = canonical.tables["leads"].select("lead_id", "account_id", "created_at", "position")
     if config.snapshots.age_days is not None:
         age = ibis.interval(microseconds=round(config.snapshots.age_days * 86_400_000_000))
         spine = leads.mutate(as_of=leads["created_at"] + age)
@@ -131,15 +131,19 @@ def _historic_spine(canonical: Canonical, through: datetime | None) -> ir.Table:
     return _ordered(canonical, labelled(spine.filter(open_then), horizon))
 
 
-def _instants(canonical: Canonical, last: datetime, through: datetime) -> ir.Table:
+def _instants(canonical: Canonical, last: datetime, through: datetime) -> Table:
     config = canonical.config
-    first = config.snapshots.start or _scalar(canonical, canonical.tables["leads"]["created_at"].min())
-    if config.snapshots.start is not None:
-        first = config.snapshots.start - timedelta(microseconds=1)
-    instants = calendar(first, last, config.snapshots.every or DEFAULT_STEP, config.data.zone)
+    created = _scalar(canonical, canonical.tables["leads"]["created_at"].min())
+    start = config.snapshots.start
+    first = created if start is None else start - timedelta(microseconds=1)
+    step, zone = config.snapshots.every or DEFAULT_STEP, config.data.zone
+    instants = calendar(first, last, step, zone) if first is not None else []
     if not instants:
+        since = f"the first lead was created {_shown(created)}"
+        if start is not None:
+            since += f", snapshots start {_shown(start)} (snapshots.start)"
         raise HistoryError(
-            f"no snapshot is matured: the first lead was created {_shown(first)}, and a snapshot must lie at least "
+            f"no snapshot is matured: {since}, and a snapshot must lie at least "
             f"{config.outcome.horizon_days} days (outcome.horizon_days) plus {config.outcome.recording_lag_days:g} "
             f"(outcome.recording_lag_days) before {_shown(through)}, which the data reach. Bring a longer history, take "
             "smaller steps (snapshots.every), or lower the horizon."
@@ -148,7 +152,7 @@ def _instants(canonical: Canonical, last: datetime, through: datetime) -> ir.Tab
     return canonical.engine.register("instants", table)
 
 
-def _flat_spine(canonical: Canonical, through: datetime | None) -> ir.Table:
+def _flat_spine(canonical: Canonical, through: datetime | None) -> Table:
     """One snapshot a lead at its creation; leads without an outcome, or too young to have one, are left out."""
     leads = canonical.tables["leads"]
     spine = leads.filter(leads["outcome"].notnull())
@@ -159,18 +163,18 @@ def _flat_spine(canonical: Canonical, through: datetime | None) -> ir.Table:
     return _ordered(canonical, spine.mutate(as_of=spine["created_at"], label=spine["outcome"].cast("int8")))
 
 
-def _ordered(canonical: Canonical, spine: ir.Table) -> ir.Table:
+def _ordered(canonical: Canonical, spine: Table) -> Table:
     """Add `time_order` (int64): microseconds of as_of, or the declared position; null where nothing is known."""
     order = spine["position"] if canonical.ordered else canonical.engine.functions.epoch_us(spine["as_of"])
     return spine.mutate(**{ORDER: order})
 
 
-def _numbered(spine: ir.Table, *more: str) -> ir.Table:
+def _numbered(spine: Table, *more: str) -> Table:
     number = ibis.row_number().over(order_by=[spine[ORDER], spine["lead_id"]])
     return spine.mutate(**{SNAPSHOT: number}).select(*SPINE, *more)
 
 
-def _scalar(canonical: Canonical, value: ir.Scalar) -> datetime | int | None:
+def _scalar(canonical: Canonical, value: Value) -> Any:
     return canonical.engine.collect(value.as_table()).column(0)[0].as_py()
 
 

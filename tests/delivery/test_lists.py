@@ -1,0 +1,77 @@
+"""Files appear whole, harmless and the same for the same rows."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from propensity.delivery.lists import MANIFEST, ROW_GROUP, deliver, neutral, staged, write_csv, write_parquet
+from propensity.errors import DeliveryError
+
+ROWS = 2 * ROW_GROUP + 17
+TABLE = pa.table({"rank": range(ROWS), "lead_id": [f"L{i}" for i in range(ROWS)]})
+
+
+@pytest.mark.parametrize("batch", [999, 50_000, 77_777, ROWS])
+def test_the_same_rows_give_the_same_bytes_whatever_the_batches(tmp_path, batch):
+    write_parquet(tmp_path / "whole.parquet", TABLE.to_batches(), TABLE.schema)
+    rows = write_parquet(tmp_path / "parts.parquet", TABLE.to_batches(max_chunksize=batch), TABLE.schema)
+    assert rows == ROWS
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "parts.parquet").read_bytes()
+    assert pq.read_table(tmp_path / "parts.parquet").equals(TABLE)
+
+
+def test_no_rows_still_make_a_file_with_its_columns(tmp_path):
+    assert write_parquet(tmp_path / "empty.parquet", [], TABLE.schema) == 0
+    assert pq.read_table(tmp_path / "empty.parquet").schema.equals(TABLE.schema)
+
+
+HOSTILE = ['=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "  =1", "\t=1", "\r=1", '"; DROP TABLE', "<script>", "a\nb", "😀", "'ok"]
+
+
+def test_formulas_are_text_and_everything_comes_back(tmp_path: Path):
+    write_csv(tmp_path / "list.csv", pa.table({"name": HOSTILE, "rank": range(len(HOSTILE))}))
+    with (tmp_path / "list.csv").open(newline="", encoding="utf-8") as file:
+        names = [row["name"] for row in csv.DictReader(file)]
+    assert all(name[0] not in "=+-@\t\r\n" for name in names)
+    assert not any(name.lstrip()[:1] in {"=", "+", "@"} for name in names)
+    assert [name.removeprefix("'") if name != "'ok" else name for name in names] == HOSTILE
+
+
+def test_numbers_and_nulls_are_left_alone():
+    assert neutral(pa.chunked_array([pa.array([None, "", "a"])])).to_pylist() == [None, "", "a"]
+
+
+def test_the_manifest_names_size_rows_and_hash_of_each_file(tmp_path):
+    with staged(tmp_path / "out") as scratch:
+        (scratch / "list.csv").write_text("rank\n1\n")
+        manifest = deliver(scratch, tmp_path / "out", {"as_of": None}, {"list.csv": 1})
+    found = json.loads(manifest.read_text())["files"]["list.csv"]
+    content = (tmp_path / "out" / "list.csv").read_bytes()
+    assert found == {"bytes": len(content), "rows": 1, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def test_a_run_that_dies_leaves_the_earlier_list_as_it_was(tmp_path):
+    out = tmp_path / "out"
+    with staged(out) as scratch:
+        (scratch / "list.csv").write_text("old")
+        deliver(scratch, out, {}, {"list.csv": 1})
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(RuntimeError), staged(out) as scratch:
+        (scratch / "list.csv").write_text("half")
+        raise RuntimeError
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert set(before) == {"list.csv", MANIFEST}
+
+
+def test_a_folder_that_cannot_be_is_a_delivery_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DeliveryError, match="--out") as caught, staged(tmp_path / "file" / "out"):
+        pass
+    assert caught.value.exit_code == 5

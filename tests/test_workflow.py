@@ -1,0 +1,173 @@
+"""The main job on a small world: what leaves it, and that it is the same every time."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from conftest import small_config
+
+from propensity import workflow
+from propensity.errors import FeatureMismatch, RegistryError
+from propensity.scoring.gate import CAUSES
+from propensity.stats.evaluation import Evaluation
+from propensity.tour import true_probabilities
+
+FILES = {"scores.parquet", "list.parquet", "list.csv", "manifest.json"}
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+@dataclass(frozen=True)
+class Run:
+    world: Path
+    place: Path
+    train: workflow.TrainResult
+    score: workflow.ScoreResult
+
+
+@pytest.fixture(scope="module")
+def run(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    place = tmp_path_factory.mktemp("run")
+    config = small_config(small_world, place)
+    train = workflow.train(config)
+    workflow.promote(config)
+    return Run(small_world, place, train, workflow.score(config))
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def test_a_list_is_four_files_that_agree_with_the_manifest(run):
+    assert set(digests(run.score.out)) == FILES
+    manifest = json.loads(run.score.manifest.read_text())
+    for name, found in manifest["files"].items():
+        assert found["sha256"] == digests(run.score.out)[name]
+    assert manifest["counts"] == {
+        "scored": run.score.scored, "listed": run.score.listed, "removed": run.score.removed,
+    }  # fmt: skip
+    assert set(manifest["inputs"]) == {"leads", "accounts", "activities", "stages", "budgets", "products"}
+
+
+def test_every_lead_is_listed_or_removed_for_one_cause(run):
+    scores = pq.read_table(run.score.out / "scores.parquet").to_pylist()
+    assert len(scores) == len({row["lead_id"] for row in scores}) == run.score.scored
+    removed = [row["removed"] for row in scores if row["removed"] is not None]
+    assert {cause: removed.count(cause) for cause in CAUSES} == run.score.removed
+    assert run.score.listed == len(scores) - len(removed)
+    assert run.score.removed["already_converted"] > 0
+    assert run.score.removed["do_not_contact"] > 0
+
+
+def test_the_list_is_the_ranked_part_of_the_scores_with_reasons(run):
+    scores = pq.read_table(run.score.out / "scores.parquet").to_pylist()
+    listed = pq.read_table(run.score.out / "list.parquet").to_pylist()
+    assert [row["lead_id"] for row in listed] == [row["lead_id"] for row in scores if row["removed"] is None]
+    assert [row["rank"] for row in listed] == list(range(1, len(listed) + 1))
+    probabilities = [row["probability"] for row in listed]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert all(row["reason_1"] for row in listed)
+    with (run.score.out / "list.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["lead_id"] for row in csv.DictReader(file)] == [row["lead_id"] for row in listed]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_one_and_two_threads_give_the_same_bytes(run, tmp_path, threads):
+    config = small_config(run.world, run.place, f"engine.threads={threads}", "lists.batch_rows=1000")
+    again = workflow.score(config, out=tmp_path / "again")
+    assert digests(again.out) == digests(run.score.out)
+
+
+def test_training_again_gives_the_same_model(run, tmp_path):
+    again = workflow.train(small_config(run.world, tmp_path, "engine.threads=1"))
+    assert again.trained.final.digest == run.train.trained.final.digest
+    assert again.trained.judged.digest == run.train.trained.judged.digest
+    assert again.trained.evaluations["model"] == run.train.trained.evaluations["model"]
+
+
+def test_the_forward_test_is_newer_than_the_past_by_a_horizon(run):
+    split = run.train.trained.final.metadata["split"]
+    past_end = datetime.fromisoformat(split["past_as_of"][1])
+    test_start = datetime.fromisoformat(split["test_as_of"][0])
+    assert (test_start - past_end).days >= 30
+    assert split["past_rows"] + split["gap_rows"] + split["test_rows"] == run.train.trained.final.metadata["rows"]
+
+
+def test_true_probabilities_meet_every_test_snapshot(run):
+    truth = true_probabilities(run.train.trained.test, run.world / "truth" / "truth.parquet")
+    assert np.isfinite(truth).all()
+    assert len(truth) == len(run.train.trained.test)
+
+
+def test_an_earlier_as_of_knows_less(run, tmp_path):
+    config = small_config(run.world, run.place)
+    earlier = workflow.score(config, out=tmp_path, as_of=datetime(2025, 12, 1, tzinfo=UTC))
+    assert earlier.scored < run.score.scored
+    assert earlier.removed["already_converted"] < run.score.removed["already_converted"]
+
+
+def test_an_as_of_far_beyond_the_data_is_said(run, tmp_path):
+    config = small_config(run.world, run.place)
+    late = workflow.score(config, out=tmp_path, as_of=datetime(2026, 7, 1, tzinfo=UTC))
+    assert any("30 days beyond the data" in warning for warning in late.warnings)
+
+
+def test_a_model_of_other_features_is_refused_with_the_difference(run, tmp_path):
+    fewer = small_config(run.world, run.place, "features.exclude=[firmographic_country]")
+    with pytest.raises(FeatureMismatch, match=r"missing: firmographic_country \(category\)"):
+        workflow.score(fewer, out=tmp_path / "list")
+    more = small_config(run.world, run.place, "features.windows_days=[7, 30, 60, 90, 365]")
+    with pytest.raises(FeatureMismatch, match=r"extra: +engagement_inbound_count_60d \(number\)"):
+        workflow.score(more, out=tmp_path / "list")
+    other = small_config(run.world, run.place, "data.currency=USD")
+    with pytest.raises(FeatureMismatch, match="currency: was EUR, is USD"):
+        workflow.score(other, out=tmp_path / "list")
+    assert not (tmp_path / "list").exists()
+
+
+def test_scoring_without_a_champion_says_what_to_run(small_world, tmp_path):
+    with pytest.raises(RegistryError, match="propensity train"):
+        workflow.score(small_config(small_world, tmp_path))
+
+
+def test_promotion_and_rollback_move_the_champion(run, tmp_path):
+    config = small_config(run.world, tmp_path)
+    workflow.train(config)
+    assert workflow.promote(config).to_dict()["former"] is None
+    workflow.train(config)
+    second = workflow.promote(config)
+    assert (second.champion.number, second.former.number) == ("2", "1")
+    assert second.comparison.differences["log_loss"].value == 0
+    assert workflow.score(config, out=tmp_path / "list").version == "2"
+    assert workflow.rollback(config).restored.number == "1"
+    with pytest.raises(RegistryError):
+        workflow.rollback(config)
+
+
+def test_no_personal_data_reaches_the_tracking_store_or_the_models(run):
+    with (run.world / "leads.csv").open(newline="", encoding="utf-8") as file:
+        leads = list(csv.DictReader(file))
+    planted = {row[key] for row in leads for key in ("contact_name", "email", "phone") if row[key]}
+    searched = 0
+    for path in run.place.rglob("*"):
+        if path.is_file() and "out" not in path.relative_to(run.place).parts[:1] and "quarantine" not in path.parts:
+            content = path.read_bytes()
+            searched += 1
+            assert not any(word.encode() in content for word in planted if len(word) > 8), path
+    assert searched > 5
+
+
+def test_the_evaluation_beside_the_model(run):
+    found = run.train.trained.evaluations
+    assert set(found) == {"model", "base_rate", "scorecard"}
+    assert all(isinstance(evaluation, Evaluation) for evaluation in found.values())
+    assert found["base_rate"].metrics["roc_auc"].value == 0.5
+    for metric in found["model"].metrics.values():
+        assert metric.low <= metric.value <= metric.high
