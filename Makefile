@@ -5,7 +5,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --disable-p
 # Two cores: xdist's workers are the parallelism, so OpenMP must not spin beside them.
 TEST_WORKERS ?= 2
 
-.PHONY: help setup setup-dev demo test lint format typecheck bench lock clean
+.PHONY: help setup setup-dev demo test lint format typecheck docs bench quality lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,8 +47,15 @@ format: setup-dev ## let ruff mend what it can
 typecheck: setup-dev ## pyright, strict, on src
 	$(BIN)/pyright
 
+docs: setup-dev ## write the pages that come from the code
+	$(BIN)/python docs/generate.py
+
 bench: setup-dev ## benchmarks of the hot paths, apart from the tests
 	$(BIN)/python -m pytest benchmarks --benchmark-only -n 0
+
+REAL ?= data
+quality: setup-dev ## model quality on three simulated worlds and, with REAL=FOLDER, on the flat files
+	$(BIN)/python benchmarks/quality.py --real $(REAL)
 
 lock: ## rewrite both locks (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate \

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import small_config
 
+from conftest import small_config
 from propensity import workflow
 from propensity.errors import FeatureMismatch, RegistryError
 from propensity.scoring.gate import CAUSES
@@ -97,7 +97,10 @@ def test_the_forward_test_is_newer_than_the_past_by_a_horizon(run):
     past_end = datetime.fromisoformat(split["past_as_of"][1])
     test_start = datetime.fromisoformat(split["test_as_of"][0])
     assert (test_start - past_end).days >= 30
-    assert split["past_rows"] + split["gap_rows"] + split["test_rows"] == run.train.trained.final.metadata["rows"]
+    assert (
+        split["past_rows"] + split["gap_rows"] + split["test_rows"]
+        == run.train.trained.final.metadata["rows"]
+    )
 
 
 def test_true_probabilities_meet_every_test_snapshot(run):
@@ -157,7 +160,11 @@ def test_no_personal_data_reaches_the_tracking_store_or_the_models(run):
     planted = {row[key] for row in leads for key in ("contact_name", "email", "phone") if row[key]}
     searched = 0
     for path in run.place.rglob("*"):
-        if path.is_file() and "out" not in path.relative_to(run.place).parts[:1] and "quarantine" not in path.parts:
+        if (
+            path.is_file()
+            and "out" not in path.relative_to(run.place).parts[:1]
+            and "quarantine" not in path.parts
+        ):
             content = path.read_bytes()
             searched += 1
             assert not any(word.encode() in content for word in planted if len(word) > 8), path

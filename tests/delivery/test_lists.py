@@ -32,7 +32,20 @@ def test_no_rows_still_make_a_file_with_its_columns(tmp_path):
     assert pq.read_table(tmp_path / "empty.parquet").schema.equals(TABLE.schema)
 
 
-HOSTILE = ['=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "  =1", "\t=1", "\r=1", '"; DROP TABLE', "<script>", "a\nb", "😀", "'ok"]
+HOSTILE = [
+    '=HYPERLINK("http://x")',
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "  =1",
+    "\t=1",
+    "\r=1",
+    '"; DROP TABLE',
+    "<script>",
+    "a\nb",
+    "😀",
+    "'ok",
+]
 
 
 def test_formulas_are_text_and_everything_comes_back(tmp_path: Path):

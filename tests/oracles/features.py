@@ -71,7 +71,10 @@ def _budget_values(crm: Crm, lead: Row, account: Row, as_of: datetime | None) ->
     """Own budgets, and those of the account that name no lead."""
     values: dict[str, Any] = {}
     latest = price = None
-    if "budgets" in crm.world.tables:
+    budgeted = crm.world.has("budgets", "lead_id") or (
+        crm.world.has("leads", "account_id") and "budgets" in crm.world.tables
+    )
+    if budgeted:
         facts = [*crm.own_budgets.get(lead["lead_id"], []), *crm.shared_budgets.get(lead.get("account_id"), [])]
         budgets = known(facts, "recorded_at", as_of)
         latest = _amount_recorded_last(budgets)
@@ -88,7 +91,7 @@ def _budget_values(crm: Crm, lead: Row, account: Row, as_of: datetime | None) ->
     if "products" in crm.world.tables and crm.world.has("leads", "product"):
         price = crm.prices.get(lead["product"])
         values["budget_product_price"] = price
-        if "budgets" in crm.world.tables:
+        if budgeted:
             values["budget_to_price_ratio"] = _ratio(latest, price)
         if crm.world.has("leads", "account_id") and crm.world.has("accounts", "annual_revenue"):
             values["budget_revenue_to_price_ratio"] = _ratio(account.get("annual_revenue"), price)

@@ -31,7 +31,17 @@ STAGES = [
     ("recorded_late", "prospect", BEFORE, AFTER),
     ("blocked_and_won", "prospect", BEFORE, BEFORE),
 ]
-LEADS = ["open", "converted", "beyond", "lost", "lost_then_won", "at_as_of", "recorded_late", "blocked", "blocked_and_won"]
+LEADS = [
+    "open",
+    "converted",
+    "beyond",
+    "lost",
+    "lost_then_won",
+    "at_as_of",
+    "recorded_late",
+    "blocked",
+    "blocked_and_won",
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +57,9 @@ def canonical(tmp_path_factory) -> Any:
         folder / "leads.parquet",
     )  # fmt: skip
     names = ("lead_id", "stage", "entered_at", "recorded_at")
-    pq.write_table(pa.table(dict(zip(names, zip(*STAGES, strict=True), strict=True))), folder / "stages.parquet")
+    pq.write_table(
+        pa.table(dict(zip(names, zip(*STAGES, strict=True), strict=True))), folder / "stages.parquet"
+    )
     tables = {"leads": {"path": "leads.parquet"}, "stages": {"path": "stages.parquet"}}
     tree = {"data": {"folder": str(folder)}, "tables": tables, "paths": {"quarantine": str(folder / "q")}}
     with DuckDBEngine() as engine:
@@ -82,7 +94,9 @@ def scores(canonical: Canonical, probability: list[float], margin: list[float]) 
     return canonical.engine.register("scores", table)
 
 
-def collect(canonical: Canonical, capacity: int | None, probability: list[float], margin: list[float]) -> list[dict]:
+def collect(
+    canonical: Canonical, capacity: int | None, probability: list[float], margin: list[float]
+) -> list[dict]:
     table = ranked(canonical, scores(canonical, probability, margin), gate(canonical, AS_OF), capacity)
     return canonical.engine.collect(in_order(table)).to_pylist()
 

@@ -46,7 +46,9 @@ def make_frame(seed: int, rows: int = 3000, names: tuple[str, ...] = ("a", "b"))
 def fit(frame: FeatureFrame, *, boundary: int, shuffled: bool = False) -> Bundle:
     past = frame.take(frame.time_order < boundary)
     y = np.random.default_rng(1).permutation(past.y) if shuffled else past.y
-    model = PropensityClassifier(max_trees=60, n_jobs=1).fit(past.values, y, as_of=past.time_order, gap=30 * DAY)
+    model = PropensityClassifier(max_trees=60, n_jobs=1).fit(
+        past.values, y, as_of=past.time_order, gap=30 * DAY
+    )
     return bundle_from(
         model,
         [FeatureColumn(name) for name in past.names],
@@ -74,7 +76,9 @@ def bad(frame: FeatureFrame) -> Bundle:
 
 def test_a_worse_challenger_is_refused_with_the_table(frame, good, bad):
     rows = unseen_rows(frame, good, bad, CONFIG, dated=True)
-    with pytest.raises(PromotionRefused, match=r"worse than the champion in log_loss(.|\n)*roc_auc") as caught:
+    with pytest.raises(
+        PromotionRefused, match=r"worse than the champion in log_loss(.|\n)*roc_auc"
+    ) as caught:
         refuse_worse(compare(good, bad, rows, CONFIG))
     assert caught.value.exit_code == 7
 
@@ -106,7 +110,7 @@ def test_random_splits_cannot_be_compared(frame, good):
         unseen_rows(frame, good, undated, CONFIG, dated=False)
 
 
-def test_a_champion_that_needs_a_feature_that_is_gone_refuses_the_comparison(frame, good):
+def test_a_champion_that_needs_a_feature_that_is_gone_refuses_the_comparison(good):
     narrow = make_frame(0, names=("a",))
     challenger = fit(narrow, boundary=7 * 30 * DAY)
     with pytest.raises(PromotionRefused, match="missing: b"):

@@ -69,7 +69,10 @@ class Functions(Protocol):
 class Engine(Protocol):
     """Connect, read, stream, write."""
 
-    functions: Functions
+    @property
+    def functions(self) -> Functions:
+        """What this engine calls the functions that engines spell differently."""
+        ...
 
     def read_csv(self, path: Path, options: CsvOptions) -> Source:
         """Every column as text."""

@@ -107,6 +107,8 @@ def layout(path: Path, options: CsvOptions, shown: Path) -> Layout:
             raise SourceError(f"the header of {shown} cannot be read: {error}.") from error
         if found is not None:
             break
+        if whole:
+            raise SourceError(f"{shown} is empty: it has not even a header.")
         if size >= _LONGEST_HEADER_BYTES:
             raise SourceError(f"the header of {shown} does not end; a quote may be open in its first line.")
         size *= 4

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import shutil
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +13,10 @@ import duckdb
 import ibis
 import ibis.expr.datatypes as dt
 
-from propensity.errors import SourceError
+from propensity.engines import ROW, Source
+from propensity.engines.delimited import Layout, layout, plain
+from propensity.engines.parquet import same_columns
+from propensity.errors import ConfigError, SchemaError, SourceError, UsageError
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -22,10 +24,26 @@ if TYPE_CHECKING:
 
     from propensity.config import CsvOptions
 
-_UTC = dt.Timestamp("UTC", 6)
+_UTC = dt.Timestamp(timezone="UTC", scale=6)
 _LOCAL = dt.Timestamp(scale=6)
-_NATIVE_ENCODINGS = {"utf-8": "utf-8", "ascii": "utf-8", "utf-8-sig": "utf-8"}
-_CHUNK_BYTES = 1 << 20
+_LONGEST_LINE_BYTES = 1 << 25
+_PATTERN = "*?["
+_UNREADABLE = (
+    duckdb.IOException,
+    duckdb.InvalidInputException,
+    duckdb.ConversionException,
+    duckdb.OutOfRangeException,
+    duckdb.SerializationException,
+)
+_READ_AS_THEY_ARE = frozenset(
+    {"BOOLEAN", "FLOAT", "DOUBLE", "DECIMAL", "VARCHAR", "DATE", "TIMESTAMP WITH TIME ZONE"}
+    | {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG")}
+    | {"INTEGER", "UINTEGER", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
+)
+_WHY = {
+    "UNQUOTED VALUE": "a quote is not closed, or stands inside a quoted value",
+    "INVALID ENCODING": "not UTF-8 text: set the table's csv.encoding",
+}
 
 
 @ibis.udf.scalar.builtin(name="epoch_us", signature=((_UTC,), dt.int64))
@@ -40,20 +58,30 @@ def _timezone(zone: Any, local: Any) -> Any: ...
 def _try_strptime(text: Any, pattern: Any) -> Any: ...
 
 
-class DuckDBFunctions:
-    """DuckDB's names for the functions that engines spell differently."""
+@ibis.udf.scalar.builtin(name="try_strptime", signature=((dt.string, dt.string), _UTC))
+def _try_strptime_zoned(text: Any, pattern: Any) -> Any: ...
 
-    def epoch_us(self, instant: ir.TimestampValue) -> ir.IntegerValue:
+
+class DuckDBFunctions:
+    """DuckDB's names for the functions that engines spell differently; what a UDF gives, Ibis types as Value."""
+
+    def epoch_us(self, instant: ir.TimestampValue) -> Any:
         """Microseconds since the epoch; Ibis's own `delta` is a hundred times slower."""
         return _epoch_us(instant)
 
-    def to_utc(self, local: ir.TimestampValue, zone: str) -> ir.TimestampValue:
+    def to_utc(self, local: ir.TimestampValue, zone: str) -> Any:
         """Wall-clock time to instant, by ICU's rules for nights when clocks change."""
         return _timezone(zone, local)
 
-    def parse_timestamp(self, text: ir.StringValue, pattern: str) -> ir.TimestampValue:
+    def parse_timestamp(self, text: ir.StringValue, pattern: str) -> Any:
         """Strptime that gives null where the text does not fit."""
-        return _try_strptime(text, pattern)
+        with duckdb.connect() as probe:
+            try:
+                kind = probe.execute("SELECT typeof(try_strptime('', $1))", [pattern]).fetchone()
+            except duckdb.Error as error:
+                raise ConfigError(f"{pattern!r} is no strptime format: {_first_line(error)}") from error
+        zoned = kind is not None and "ZONE" in str(kind[0])
+        return _try_strptime_zoned(text, pattern) if zoned else _try_strptime(text, pattern)
 
     def as_float(self, integers: ir.IntegerValue) -> ir.FloatingValue:
         """DuckDB's integer sum is a HUGEINT that casts to DOUBLE without loss up to 2**53."""
@@ -84,7 +112,6 @@ class DuckDBEngine:
         self._backend.raw_sql("SET enable_progress_bar = false")
         self._attached: dict[Path, str] = {}
         self._scanned = 0
-        self._rejected: dict[str, list[tuple[int, str]]] = defaultdict(list)
         self.functions = DuckDBFunctions()
 
     def __enter__(self) -> Self:
@@ -98,59 +125,100 @@ class DuckDBEngine:
         self._backend.disconnect()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def read_csv(self, path: Path, options: CsvOptions) -> ir.Table:
-        """Copy the file into a table of text columns; lines that are no rows are kept aside with their numbers."""
-        files = self._files(path)
-        if codecs.lookup(options.encoding).name not in _NATIVE_ENCODINGS:
-            files = [self._transcoded(file, options.encoding) for file in files]
+    def read_csv(self, path: Path, options: CsvOptions) -> Source:
+        """Copy the file into a table of text columns; lines that are no rows are kept aside with their numbers.
+
+        Nothing is sniffed: names, delimiter and what comes before the header are found by `layout`.
+        """
+        originals = self._files(path)
+        files = [self._reachable(plain(file, options.encoding, self._scratch)) for file in originals]
+        found = [layout(file, options, original) for file, original in zip(files, originals, strict=True)]
+        _same_layout(originals, found)
         name = self._next("csv")
-        delimiter = f", delim = {_quoted(options.delimiter)}" if options.delimiter is not None else ""
+        columns = ", ".join(f"'c{place}': 'VARCHAR'" for place, _ in enumerate(found[0].columns, 1))
         sql = (
-            f"CREATE TABLE {name} AS SELECT row_number() OVER () AS _row, * FROM read_csv([{_list(files)}], "
-            f"all_varchar = true, header = true, quote = {_quoted(options.quote)}, escape = {_quoted(options.quote)}, "
-            f"ignore_errors = true, store_rejects = true, rejects_scan = '{name}_scans', "
-            f"rejects_table = '{name}_errors'{delimiter})"
+            f"CREATE TABLE {name} AS SELECT row_number() OVER () AS {ROW}, * FROM read_csv([{_list(files)}], "
+            f"auto_detect = false, columns = {{{columns}}}, header = true, skip = {found[0].skip}, comment = '', "
+            f"delim = {_quoted(found[0].delimiter)}, quote = {_quoted(options.quote)}, "
+            f"escape = {_quoted(options.quote)}, null_padding = false, strict_mode = true, "
+            f"max_line_size = {_LONGEST_LINE_BYTES}, ignore_errors = true, store_rejects = true, rejects_limit = 0, "
+            f"rejects_scan = '{name}_scans', rejects_table = '{name}_errors')"
         )
         try:
             self._backend.raw_sql(sql)
+        except duckdb.OutOfMemoryException as error:
+            raise UsageError(_out_of_memory(error)) from error
         except duckdb.Error as error:
-            raise SourceError(f"{path} cannot be read as CSV: {_first_line(error)}") from error
-        self._collect_rejects(name, path)
-        return self._backend.table(name)
+            why = _first_line(error)
+            if "state machine" in why:
+                why = "its lines end in different ways (\\n, \\r\\n, \\r); write it with one line ending"
+            raise SourceError(f"{path} cannot be read as CSV: {why}.") from error
+        rejected = self._rejected(name, dict(zip(files, originals, strict=True)))
+        return Source(self._backend.table(name), found[0].columns, rejected)
 
-    def read_parquet(self, path: Path) -> ir.Table:
-        """Read without copying."""
+    def _rejected(self, name: str, originals: dict[Path, Path]) -> ir.Table:
+        """What was no row, once per place in a file; an open quote counts each line that it swallowed."""
+        files = ", ".join(
+            f"({_quoted(file)}, {_quoted(original.name)})" for file, original in originals.items()
+        )
+        whys = " ".join(f"WHEN {_quoted(kind)} THEN {_quoted(why)}" for kind, why in _WHY.items())
+        body = "rtrim(csv_line, chr(10) || chr(13))"
+        swallowed = f"1 + len({body}) - len(replace({body}, chr(10), ''))"
+        self._backend.raw_sql(
+            f"CREATE TABLE {name}_rejected AS "
+            f"SELECT any_value(n.shown) AS file, e.line::BIGINT AS line, "
+            f"max(CASE error_type::VARCHAR WHEN 'UNQUOTED VALUE' THEN {swallowed} ELSE 1 END)::BIGINT AS lines, "
+            f"first(CASE error_type::VARCHAR {whys} ELSE error_message END ORDER BY error_type::VARCHAR DESC) AS why, "
+            f"any_value(csv_line) AS text "
+            f"FROM {name}_errors e JOIN {name}_scans s ON e.scan_id = s.scan_id AND e.file_id = s.file_id "
+            f"JOIN (VALUES {files}) n(path, shown) ON s.file_path = n.path "
+            f"GROUP BY n.path, e.line ORDER BY n.path, e.line"
+        )
+        return self._backend.table(f"{name}_rejected")
+
+    def read_parquet(self, path: Path) -> Source:
+        """Read without copying; several files must have the same columns, in any order."""
         files = self._files(path)
-        name = self._next("parquet")
+        same_columns(files)
+        source = f"read_parquet([{_list([self._reachable(file) for file in files])}], union_by_name = true, hive_partitioning = false)"
         try:
-            self._backend.raw_sql(
-                f"CREATE VIEW {name} AS SELECT row_number() OVER () AS _row, * FROM read_parquet([{_list(files)}])"
-            )
-            return self._backend.table(name)
+            return self._opened("parquet", source)
         except duckdb.Error as error:
             raise SourceError(f"{path} cannot be read as Parquet: {_first_line(error)}") from error
 
-    def read_database(self, path: Path, table: str) -> ir.Table:
+    def read_database(self, path: Path, table: str) -> Source:
         """Attach a DuckDB file, read-only."""
-        if not path.is_file():
+        if not _is_file(path):
             raise SourceError(f"data.database {path} does not exist.")
         try:
             if path not in self._attached:
                 alias = self._next("db")
                 self._backend.raw_sql(f"ATTACH {_quoted(path)} AS {alias} (READ_ONLY)")
                 self._attached[path] = alias
-            name = self._next("view")
             source = ".".join(_identifier(part) for part in (self._attached[path], *table.split(".")))
-            self._backend.raw_sql(
-                f"CREATE VIEW {name} AS SELECT row_number() OVER () AS _row, * FROM {source}"
-            )
-            return self._backend.table(name)
+            return self._opened("view", source)
         except duckdb.Error as error:
             raise SourceError(f"table {table!r} of {path} cannot be read: {_first_line(error)}") from error
 
+    def _opened(self, kind: str, source: str) -> Source:
+        """A view on what DuckDB types itself, its columns renamed; types that Ibis lacks become text."""
+        described = self._backend.raw_sql(f"DESCRIBE SELECT * FROM {source}").fetchall()
+        names = [f"c{place}" for place, _ in enumerate(described, 1)]
+        columns = [
+            f"{name}" if str(row[1]).split("(")[0] in _READ_AS_THEY_ARE else f"{name}::VARCHAR AS {name}"
+            for name, row in zip(names, described, strict=True)
+        ]
+        view = self._next(kind)
+        self._backend.raw_sql(
+            f"CREATE VIEW {view} AS SELECT row_number() OVER () AS {ROW}, {', '.join(columns)} "
+            f"FROM {source} AS source({', '.join(names)})"
+        )
+        return Source(self._backend.table(view), tuple(str(row[0]) for row in described))
+
     def materialise(self, expression: ir.Table, name: str) -> ir.Table:
         """Compute into a table of the working database."""
-        return self._backend.create_table(name, expression, overwrite=True)
+        with _explained():
+            return self._backend.create_table(name, expression, overwrite=True)
 
     def register(self, name: str, table: pa.Table) -> ir.Table:
         """Copy an Arrow table into the working database."""
@@ -158,61 +226,77 @@ class DuckDBEngine:
 
     def collect(self, expression: ir.Table) -> pa.Table:
         """Fetch as one Arrow table."""
-        return expression.to_pyarrow()
+        with _explained():
+            return expression.to_pyarrow()
 
     def stream(self, expression: ir.Table, rows: int) -> Iterator[pa.RecordBatch]:
-        """Fetch batch by batch, over a connection of its own: other queries may run in between."""
-        cursor = self._backend.con.cursor()
-        try:
-            cursor.execute("SET TimeZone = 'UTC'")  # a cursor does not inherit it
-            yield from cursor.execute(self._backend.compile(expression)).to_arrow_reader(rows)
-        finally:
-            cursor.close()
+        """Fetch batch by batch."""
+        with _explained():
+            yield from expression.to_pyarrow_batches(chunk_size=rows)
 
     def read_parts(self, folder: Path) -> ir.Table:
         """Read the Parquet files that a run wrote into `folder`, as one table."""
         return self._backend.read_parquet(str(folder / "*.parquet"))
 
-    def rejected(self) -> Mapping[str, list[tuple[int, str]]]:
-        """Lines of CSV files that were no rows."""
-        return dict(self._rejected)
-
     def _next(self, kind: str) -> str:
         self._scanned += 1
         return f"source_{kind}_{self._scanned}"
 
+    def _scratch(self) -> Path:
+        return self._folder / f"{self._next('utf8')}.csv"
+
     def _files(self, path: Path) -> list[Path]:
-        files = sorted(path.parent.glob(path.name)) if any(sign in path.name for sign in "*?[") else [path]
-        missing = [file for file in files if not file.is_file()]
-        if missing or not files:
+        """The file of that name; else the files that a pattern in the last part of the path stands for."""
+        pattern = any(sign in path.name for sign in _PATTERN) and not _is_file(path)
+        files = sorted(path.parent.glob(path.name)) if pattern else [path]
+        if not files or not all(_is_file(file) for file in files):
             raise SourceError(
                 f"{path} does not exist. Set the table's `path`, or data.folder that it is relative to."
             )
-        if all(file.stat().st_size == 0 for file in files):
-            raise SourceError(f"{path} is empty: it has not even a header.")
+        empty = [file for file in files if file.stat().st_size == 0]
+        if empty:
+            raise SourceError(f"{empty[0]} is empty: it has not even a header.")
         return files
 
-    def _transcoded(self, path: Path, encoding: str) -> Path:
-        """DuckDB reads UTF-8: bring another encoding there, in pieces."""
-        target = self._folder / f"{self._next('utf8')}.csv"
-        try:
-            with (
-                path.open(encoding=encoding, newline="") as source,
-                target.open("w", encoding="utf-8", newline="") as out,
-            ):
-                while chunk := source.read(_CHUNK_BYTES):
-                    out.write(chunk)
-        except UnicodeDecodeError as error:
-            raise SourceError(
-                f"{path} is not {encoding}: {error.reason} at byte {error.start}. Set the table's csv.encoding."
-            ) from error
-        return target
+    def _reachable(self, file: Path) -> Path:
+        """DuckDB takes a name with * for a pattern, whatever the file is called: give such a file another name."""
+        if not any(sign in str(file) for sign in _PATTERN):
+            return file
+        link = self._folder / f"{self._next('link')}{file.suffix}"
+        link.symlink_to(file.resolve())
+        return link
 
-    def _collect_rejects(self, name: str, path: Path) -> None:
-        rows = self._backend.raw_sql(
-            f"SELECT line, any_value(error_message) FROM {name}_errors GROUP BY line ORDER BY line"
-        ).fetchall()
-        self._rejected[str(path)].extend((int(line), str(message)) for line, message in rows)
+
+@contextmanager
+def _explained() -> Generator[None]:
+    """Data that turn out to be unreadable only while they are read, and memory that does not suffice."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise UsageError(_out_of_memory(error)) from error
+    except _UNREADABLE as error:
+        raise SourceError(f"the data cannot be read: {_first_line(error)}") from error
+
+
+def _out_of_memory(error: Exception) -> str:
+    return f"the engine's memory does not suffice ({_first_line(error)}). Raise engine.memory_gb, or lower engine.threads."
+
+
+def _same_layout(files: Sequence[Path], layouts: Sequence[Layout]) -> None:
+    for file, found in zip(files, layouts, strict=True):
+        if found != layouts[0]:
+            raise SchemaError(
+                f"{file.name} does not have the header of {files[0].name}: {', '.join(found.columns)} (delimiter "
+                f"{found.delimiter!r}) instead of {', '.join(layouts[0].columns)} (delimiter {layouts[0].delimiter!r}). "
+                "Files of one table must be laid out alike."
+            )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise SourceError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _quoted(value: object) -> str:
@@ -225,7 +309,7 @@ def _identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _list(files: list[Path]) -> str:
+def _list(files: Sequence[Path]) -> str:
     return ", ".join(_quoted(file) for file in files)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from propensity.features import budget, engagement
+from propensity.features import budget, engagement, stages
 from propensity.features.spec import Feature, Over
 from propensity.timeline.history import SNAPSHOT, History, joined_left
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _PREPARED: dict[Over, Callable[[Any, FeaturesConfig], Any]] = {
     "activities": engagement.prepared,
-    "stages": engagement.prepared_stages,
+    "stages": stages.prepared,
     "budgets": budget.prepared,
 }
 _ACCOUNT_KEYS = ("account_id", "as_of")

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from propensity.errors import ConfigError
 from propensity.features.budget import budget_features
-from propensity.features.engagement import account_features, engagement_features, stage_features
+from propensity.features.colleagues import account_features
+from propensity.features.engagement import engagement_features
 from propensity.features.firmographic import firmographic_features
 from propensity.features.spec import Feature
+from propensity.features.stages import stage_features
 from propensity.timeline.history import ACCOUNT_PREFIX, EXTRA_PREFIX
 
 if TYPE_CHECKING:

@@ -40,31 +40,6 @@ def engagement_features(config: FeaturesConfig) -> list[Feature]:
     return features + _dialogue(config)
 
 
-def account_features(*, with_activities: bool) -> list[Feature]:
-    """What the lead's colleagues do: totals of the account without the lead itself."""
-    features = [
-        _feature(
-            "account_other_leads", "colleagues who are leads", "leads", "{value} colleagues are leads as well",
-            "account_leads", lambda t: t.count().cast("float64"),
-            null_when="the lead has no account", zero="no colleague is a lead",
-        )
-    ]  # fmt: skip
-    if not with_activities:
-        return features
-    for days in (30, 90):
-        for way in ("inbound", "outbound"):
-            did = "did something" if way == "inbound" else "were approached"
-            features.append(
-                _feature(
-                    f"account_others_{way}_count_{days}d", "what colleagues do" if way == "inbound" else "colleagues approached",
-                    "acts", f"colleagues {did} {{times}} in the last {days} days", "account_activities",
-                    _counter(days, direction=way), null_when="the lead has no account",
-                    zero=f"colleagues {did.replace('did something', 'did nothing').replace('were', 'were not')} in the last {days} days",
-                )
-            )  # fmt: skip
-    return features
-
-
 def prepared(activities: Table, config: FeaturesConfig) -> Table:
     """Add what one act alone does not tell.
 
@@ -93,13 +68,15 @@ def prepared(activities: Table, config: FeaturesConfig) -> Table:
     )
 
 
-def _counter(
+def counter(
     days: int,
     *,
     kinds: Collection[str] | None = None,
     direction: str | None = None,
     channel: str | None = None,
 ) -> Callable[[Table], Value]:
+    """Count the acts of the last `days` days that are of these kinds, this direction and this channel."""
+
     def count(table: Table) -> Value:
         where = table["age_us"] <= days * DAY_US
         if kinds is not None:
@@ -118,9 +95,9 @@ def _counter_of(days: int, which: Callable[[Table], Value]) -> Callable[[Table],
 
 
 def _type_count(kind: str, act: ActivityType, days: int) -> Feature:
-    return _feature(
+    return engagement_feature(
         f"{kind}_count_{days}d", _concept(kind), "acts", f"{act.phrase} {{times}} in the last {days} days", "activities",
-        _counter(days, kinds=(kind,)), empty=0, zero=f"no {_concept(kind)} in the last {days} days",
+        counter(days, kinds=(kind,)), empty=0, zero=f"no {_concept(kind)} in the last {days} days",
     )  # fmt: skip
 
 
@@ -130,16 +107,16 @@ def _concept(kind: str) -> str:
 
 def _counts(days: int) -> list[Feature]:
     return [
-        _feature(
+        engagement_feature(
             f"inbound_count_{days}d", "own initiative", "acts", f"acted {{times}} in the last {days} days", "activities",
-            _counter(days, direction="inbound"), empty=0, zero=f"did nothing in the last {days} days",
+            counter(days, direction="inbound"), empty=0, zero=f"did nothing in the last {days} days",
         ),
-        _feature(
+        engagement_feature(
             f"outbound_count_{days}d", "our approaches", "acts", f"was approached {{times}} in the last {days} days",
-            "activities", _counter(days, direction="outbound"), empty=0,
+            "activities", counter(days, direction="outbound"), empty=0,
             zero=f"was not approached in the last {days} days",
         ),
-        _feature(
+        engagement_feature(
             f"active_days_{days}d", "active days", "days", f"something happened on {{value}} of the last {days} days",
             "activities", lambda t: t["days_ago"].nunique(where=t["age_us"] <= days * DAY_US), empty=0,
             zero=f"nothing happened in the last {days} days",
@@ -152,16 +129,16 @@ def _intent(config: FeaturesConfig) -> list[Feature]:
     if not intent:
         return []
     features = [
-        _feature(
+        engagement_feature(
             f"intent_count_{days}d", "signs of buying", "acts",
             f"showed signs of buying {{times}} in the last {days} days", "activities",
-            _counter(days, kinds=intent), empty=0, zero=f"no sign of buying in the last {days} days",
+            counter(days, kinds=intent), empty=0, zero=f"no sign of buying in the last {days} days",
             direction=1,
         )
         for days in config.windows_days
     ]  # fmt: skip
     features.append(
-        _feature(
+        engagement_feature(
             "days_since_intent", "signs of buying", "days", "last showed signs of buying {value} days ago", "activities",
             lambda t: t["age_us"].min(where=t["type"].isin(intent)).cast("float64") / DAY_US,
             null_when="never showed a sign of buying",
@@ -172,10 +149,10 @@ def _intent(config: FeaturesConfig) -> list[Feature]:
 
 def _channel_count(channel: str) -> Feature:
     word = channel.replace("_", " ")
-    return _feature(
+    return engagement_feature(
         f"{channel}_channel_count_90d", f"contact by {word}", "acts",
         f"{{value}} contacts by {word} in the last 90 days", "activities",
-        _counter(90, channel=channel), empty=0, zero=f"no contact by {word} in the last 90 days",
+        counter(90, channel=channel), empty=0, zero=f"no contact by {word} in the last 90 days",
     )  # fmt: skip
 
 
@@ -188,7 +165,7 @@ def _channel_value(channel: str) -> Feature:
         where = (table["channel"] == channel) & (table["age_us"] <= 90 * DAY_US)
         return parts.sum(where=where).cast("float64") / VALUE_SCALE
 
-    return _feature(
+    return engagement_feature(
         f"{channel}_channel_value_sum_90d", f"contact by {word}", "the value's own",
         f"contact by {word} adds up to {{value}} (minutes, pages) in the last 90 days", "activities", total,
         null_when=f"no contact by {word} with a value in the last 90 days",
@@ -228,7 +205,7 @@ def _decayed(config: FeaturesConfig, half_life_days: float) -> list[Feature]:
         rows.append(("intent", "signs of buying", *bought, lambda t: t["type"].isin(intent)))
     unit = f"acts, halved every {half_life_days:g} days"
     return [
-        _feature(
+        engagement_feature(
             f"{name}_decayed_{half_life_days:g}d",
             concept,
             unit,
@@ -253,27 +230,27 @@ def _recency() -> list[Feature]:
         return lambda t: t["age_us"].min(where=which(t)).cast("float64") / DAY_US
 
     return [
-        _feature(
+        engagement_feature(
             "days_since_inbound", "last own act", "days", "last acted {value} days ago", "activities",
             since(_is("inbound")), null_when="never acted",
         ),
-        _feature(
+        engagement_feature(
             "days_since_outbound", "last approach", "days", "was last approached {value} days ago", "activities",
             since(_is("outbound")), null_when="was never approached",
         ),
-        _feature(
+        engagement_feature(
             "days_since_dialogue", "dialogue", "days", "last talked with us {value} days ago", "activities",
             since(lambda t: t["is_dialogue"]), null_when="has never talked with us",
         ),
-        _feature(
+        engagement_feature(
             "days_since_any", "last contact", "days", "last contact {value} days ago", "activities",
             lambda t: t["age_us"].min().cast("float64") / DAY_US, null_when="there was no contact",
         ),
-        _feature(
+        engagement_feature(
             "longest_silence_days", "longest silence", "days", "was once silent for {value} days", "activities",
             lambda t: t["gap_us"].max().cast("float64") / DAY_US, null_when="fewer than two acts",
         ),
-        _feature(
+        engagement_feature(
             "momentum", "momentum", "", "acts {value} times as often in the last 7 days as in the 30 before",
             "activities", _momentum, null_when="no act in the 30 days before the last 7",
             zero="no act in the last 7 days after acts in the 30 before",
@@ -292,11 +269,11 @@ def _momentum(table: Table) -> Value:
 def _dialogue(config: FeaturesConfig) -> list[Feature]:
     replies = [kind for kind, act in config.types.items() if act.reply]
     features = [
-        _feature(
+        engagement_feature(
             "is_two_way", "dialogue", "", "answered after we got in touch", "activities",
             lambda t: t["is_answer"].max().cast("float64"), empty=0, zero="has not answered us so far",
         ),
-        _feature(
+        engagement_feature(
             "unanswered_count", "approaches without an answer", "acts", "was approached {times} without an answer",
             "activities",
             lambda t: t.count(
@@ -306,17 +283,17 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
             empty=0, zero="has answered our last approach",
         ),
     ]  # fmt: skip
-    for days in config.windows_days:
-        features.append(
-            _feature(
-                f"dialogue_count_{days}d", "dialogue", "acts", f"talked with us {{times}} in the last {days} days",
-                "activities", _counter_of(days, lambda t: t["is_dialogue"]), empty=0,
-                zero=f"has not talked with us in the last {days} days", direction=1,
-            )
-        )  # fmt: skip
+    features += [
+        engagement_feature(
+            f"dialogue_count_{days}d", "dialogue", "acts", f"talked with us {{times}} in the last {days} days",
+            "activities", _counter_of(days, lambda t: t["is_dialogue"]), empty=0,
+            zero=f"has not talked with us in the last {days} days", direction=1,
+        )
+        for days in config.windows_days
+    ]  # fmt: skip
     for days in (30, 365):
         features.append(
-            _feature(
+            engagement_feature(
                 f"inbound_share_{days}d", "dialogue", "", f"{{value}} of the acts of the last {days} days were the lead's own",
                 "activities", _share(days, lambda t: t["direction"] == "inbound", lambda t: t["type"].notnull()),
                 null_when=f"no act in the last {days} days",
@@ -324,7 +301,7 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
         )  # fmt: skip
         if replies:
             features.append(
-                _feature(
+                engagement_feature(
                     f"reply_ratio_{days}d", "replies", "", f"{{value}} replies for each approach in the last {days} days",
                     "activities",
                     _share(
@@ -350,30 +327,7 @@ def _share(
     return ratio
 
 
-def stage_features() -> list[Feature]:
-    """Features over the lead's stages on the way to the outcome."""
-    return [
-        _feature(
-            "stage_count", "stages so far", "stages", "entered {value} stages so far", "stages", lambda t: t.count(),
-            empty=0, zero="has entered no stage yet",
-        ),
-        _feature(
-            "days_in_stage", "time in the stage", "days", "entered the present stage {value} days ago", "stages",
-            lambda t: t["age_us"].min().cast("float64") / DAY_US, null_when="has entered no stage yet",
-        ),
-        _feature(
-            "stage", "stage", "", "is in the stage {value}", "stages",
-            lambda t: t["stage"].max(where=t["is_latest"]), kind="category", null_when="has entered no stage yet",
-        ),
-    ]  # fmt: skip
-
-
-def prepared_stages(stages: Table, _: FeaturesConfig) -> Table:
-    """Mark the stages entered last; of several at the same instant, the last by name counts."""
-    return stages.mutate(is_latest=stages["age_us"] == stages["age_us"].min().over(group_by=SNAPSHOT))
-
-
-def _feature(  # noqa: PLR0913
+def engagement_feature(  # noqa: PLR0913
     name: str,
     concept: str,
     unit: str,
@@ -388,6 +342,7 @@ def _feature(  # noqa: PLR0913
     direction: Literal[-1, 0, 1] = 0,
     tellable: bool = True,
 ) -> Feature:
+    """A feature of this family, without the family's name in front of `name`."""
     return Feature(
         f"engagement_{name}", "engagement", concept, unit, sentence, over, expression,
         empty=empty, null_when=null_when, zero=zero, kind=kind, direction=direction, tellable=tellable,

@@ -1,0 +1,52 @@
+"""The hot paths at small size: `make bench`. Compare with a run of your own, on the same machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from propensity.configfile import load_config
+from propensity.demo.world import simulate, write
+from propensity.engines.duckdb import DuckDBEngine
+from propensity.features.frame import features_of
+from propensity.scoring.reasons import explain
+from propensity.selection.training import train_and_judge
+from propensity.sources.canonical import Canonical, load
+from propensity.timeline.snapshots import scoring_spine, training_spine
+
+ROOT = Path(__file__).parent.parent
+LEADS = 5_000
+
+
+@pytest.fixture(scope="module")
+def canonical(tmp_path_factory: pytest.TempPathFactory):
+    """A checked world of 5,000 leads and about 105,000 activities."""
+    folder = tmp_path_factory.mktemp("bench")
+    write(simulate(leads=LEADS, seed=7), folder)
+    config = load_config(
+        ROOT / "configs" / "demo.yaml", [f"data.folder={folder}", f"paths.quarantine={folder / 'quarantine'}"]
+    )
+    with DuckDBEngine() as engine:
+        yield load(engine, config)
+
+
+def test_scoring_features(benchmark, canonical: Canonical) -> None:
+    """All features of every lead at one as_of."""
+    query = features_of(canonical, scoring_spine(canonical, canonical.config.data.through))
+    assert benchmark(lambda: sum(part.num_rows for part in query.stream(50_000))) == LEADS
+
+
+def test_training_features(benchmark, canonical: Canonical) -> None:
+    """All features of every matured monthly snapshot."""
+    query = features_of(canonical, training_spine(canonical, canonical.config.data.through))
+    assert len(benchmark.pedantic(query.collect, rounds=3)) > LEADS
+
+
+def test_predicting_and_explaining(benchmark, canonical: Canonical) -> None:
+    """Margins and reasons of 2,000 rows."""
+    frame = features_of(canonical, training_spine(canonical, canonical.config.data.through)).collect()
+    trained = train_and_judge(frame, canonical.config, dated=True, lineage={}, parameters={})
+    rows = frame.table.slice(0, 2_000)
+    told = benchmark.pedantic(lambda: explain(trained.final, frame.features, rows, threads=1), rounds=3)
+    assert told.num_rows == rows.num_rows

@@ -1,0 +1,135 @@
+"""Write the pages that come from the code: `make docs`. A test holds them to it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from propensity.config import Config
+from propensity.schema import TABLES
+
+HERE = Path(__file__).parent
+
+
+def configuration() -> str:
+    """docs/configuration.md: every key of the YAML file, and the canonical tables."""
+    lines = [
+        "# Configuration",
+        "",
+        "One YAML file says everything. This page is generated from the code (`make docs`).",
+        "",
+        "Paths in the file are relative to the file, table paths to `data.folder`; paths given by `--set` are relative to",
+        "where the command runs. `yes`, `no`, `on` and `off` are words, as in YAML 1.2; only `true` and `false` are booleans.",
+        "",
+        "## Canonical tables",
+        "",
+        "What `tables.<name>.columns` maps to. Only `leads` is required. `*` marks required columns. A source column of the",
+        "same name is taken as it is; the file's own row number can be mapped as `_row`.",
+        "",
+    ]
+    for table in TABLES.values():
+        lines += [f"### {table.name}", "", "| column | type | meaning |", "|---|---|---|"]
+        lines += [f"| {c.name}{'*' if c.required else ''} | {c.type} | {c.meaning} |" for c in table.columns]
+        lines.append("")
+    lines += ["## Keys", ""]
+    for title, model in sections(Config, ""):
+        lines += [f"### {title or 'top level'}", "", (model.__doc__ or "").strip().splitlines()[0], ""]
+        lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
+        lines += [
+            row(name, field) for name, field in model.model_fields.items() if not models_in(field.annotation)
+        ]
+        lines += [
+            f"| {name} | see below | {default(field)} | {cell(field.description or '')} |"
+            for name, field in model.model_fields.items()
+            if models_in(field.annotation)
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def sections(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Every model of the configuration with the dotted place where it stands, each place once."""
+    yield prefix, model
+    for name, field in model.model_fields.items():
+        for inner in models_in(field.annotation):
+            many = "Mapping" in str(field.annotation)
+            place = ".".join(part for part in (prefix, name, "<name>" if many else "") if part)
+            yield from sections(inner, place)
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models that an annotation speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in models_in(part)]
+
+
+def row(name: str, field: FieldInfo) -> str:
+    """One line of a table of keys."""
+    return f"| {name} | {kind(field.annotation)} | {default(field)} | {cell(field.description or '')} |"
+
+
+def kind(annotation: Any) -> str:
+    """A type as a person writes it."""
+    if annotation is type(None):
+        return "null"
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        return " or ".join(kind(part) for part in arguments)
+    if origin is tuple:
+        return f"list of {kind(arguments[0])}"
+    if str(origin).endswith("Literal'>") or "Literal" in str(origin):
+        return ", ".join(f"`{value}`" for value in arguments)
+    if origin is not None and arguments:
+        if "Mapping" in str(origin):
+            return f"mapping of {kind(arguments[0])} to {kind(arguments[1])}"
+        return kind(arguments[0])
+    names = {
+        "str": "text",
+        "int": "whole number",
+        "float": "number",
+        "bool": "true or false",
+        "datetime": "date or time",
+    }
+    name = getattr(annotation, "__name__", str(annotation))
+    return names.get(name, name.lower())
+
+
+def default(field: FieldInfo) -> str:
+    """A default as YAML would hold it."""
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value is PydanticUndefined:
+        return "required"
+    if isinstance(value, BaseModel) or (isinstance(value, dict) and value):
+        return "its own defaults"
+    if isinstance(value, tuple):
+        return f"`[{', '.join(str(part) for part in value)}]`"
+    if value in ({}, None):
+        return "-"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def cell(text: str) -> str:
+    """Text that a Markdown table can hold."""
+    return text.replace("|", "\\|")
+
+
+PAGES = {"configuration.md": configuration}
+
+
+def main() -> None:
+    """Write every page."""
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
+        sys.stderr.write(f"wrote {HERE / name}\n")
+
+
+if __name__ == "__main__":
+    main()
