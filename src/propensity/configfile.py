@@ -6,26 +6,53 @@ Paths in the file are relative to the file; paths given by `--set` are relative 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from propensity.config import Config
+from propensity.config import Config, TableConfig
+from propensity.configtables import contract_mistakes
 from propensity.errors import ConfigError
+from propensity.schema import TABLES
 
 
 class _Yaml12Loader(yaml.SafeLoader):
-    """Safe YAML in which only true and false are booleans: `yes`, `no`, `on` and `off` are words, as in YAML 1.2."""
+    """Safe YAML that means what it says, as YAML 1.2 does.
+
+    Only true and false are booleans (`yes`, `no`, `on`, `off` are words); `010` and `12:30` are words too, not 8 and
+    750; and a key that is there twice is a mistake, where PyYAML would silently take the last.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if (key.tag, key.value) in seen:
+                    raise yaml.constructor.ConstructorError(
+                        "while reading a mapping",
+                        node.start_mark,
+                        f"{key.value!r} is there twice",
+                        key.start_mark,
+                    )
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
 
 
+_BOOL, _INT, _FLOAT = (f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float"))
+_WHOLE_NUMBER = re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$")
+
+
+_REAL_NUMBER = re.compile(
+    r"^(?:[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+)
+_STRICTER = {_INT: _WHOLE_NUMBER, _FLOAT: _REAL_NUMBER}
 _Yaml12Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    first: [(tag, _STRICTER.get(tag, pattern)) for tag, pattern in known if tag != _BOOL or first in "tTfF"]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
 
@@ -33,8 +60,9 @@ def _parse_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_Yaml12Loader)  # noqa: S506 - a SafeLoader
 
 
-_PATH_KEYS = frozenset({"folder", "database", "models", "out", "quarantine"})
 _SUGGESTION_CUTOFF = 0.6
+_LONGEST_VALUE = 60
+_KINDS = frozenset({"str", "int", "float", "bool", "ColumnMapping"})
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -64,7 +92,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     try:
         raw = _parse_yaml(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is no valid YAML: {error}") from error
+        raise ConfigError(f"{path} is no valid YAML: {_in_short(error)}.") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} holds {type(raw).__name__}, not a mapping with `tables:`.")
     tree = cast("dict[str, Any]", _absolute(raw, path.resolve().parent))
@@ -74,18 +102,23 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def parse_config(tree: Mapping[str, Any], *, base: Path, origin: str = "the configuration") -> Config:
-    """Validate a mapping as YAML gives it; relative default paths are taken from `base`."""
+    """Validate a mapping as YAML gives it; relative paths are taken from `base`, default ones too."""
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(f"{origin} does not fit:\n{_explain(error)}") from error
+        mistakes = "\n".join(dict.fromkeys([*_explain(error), *_of_tables(tree)]))
+        raise ConfigError(f"{origin} does not fit:\n{mistakes}") from error
+    data, tracking = config.data, config.tracking
+    database = None if data.database is None else _resolve(data.database, base)
+    uris = {"uri": _resolve_uri(tracking.uri, base)}
+    if tracking.artifacts is not None:
+        uris["artifacts"] = _resolve_place(tracking.artifacts, base)
+    paths = {key: _resolve(value, base) for key, value in config.paths.model_dump().items()}
     return config.model_copy(
         update={
-            "paths": config.paths.model_copy(
-                update={key: _resolve(value, base) for key, value in config.paths.model_dump().items()}
-            ),
-            "data": config.data.model_copy(update={"folder": _resolve(config.data.folder, base)}),
-            "tracking": config.tracking.model_copy(update={"uri": _resolve_uri(config.tracking.uri, base)}),
+            "paths": config.paths.model_copy(update=paths),
+            "data": data.model_copy(update={"folder": _resolve(data.folder, base), "database": database}),
+            "tracking": tracking.model_copy(update=uris),
         }
     )
 
@@ -101,50 +134,124 @@ def _resolve_uri(uri: str, base: Path) -> str:
     return prefix + str(_resolve(Path(uri.removeprefix(prefix)), base))
 
 
-def _absolute(node: Any, base: Path) -> Any:
-    """Make the paths of the file absolute, but for table paths, which data.folder gives the place."""
+def _resolve_place(place: str, base: Path) -> str:
+    """A folder, or any address with a scheme, such as s3://..."""
+    return place if "://" in place or not place else str(_resolve(Path(place), base))
+
+
+def _absolute(node: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Make paths absolute, but for table paths, which data.folder gives the place."""
     tree = dict(node)
-    for section in ("data", "paths"):
+    for section, keys in _PATHS.items():
         if isinstance(tree.get(section), dict):
+            known = cast("dict[str, Any]", tree[section])
             tree[section] = {
-                key: str(_resolve(Path(value), base))
-                if key in _PATH_KEYS and isinstance(value, str)
-                else value
-                for key, value in tree[section].items()
+                key: keys[key](value, base) if key in keys and isinstance(value, str) else value
+                for key, value in known.items()
             }
     return tree
+
+
+def _resolve_text(path: str, base: Path) -> str:
+    return str(_resolve(Path(path), base))
+
+
+_PATHS: Mapping[str, Mapping[str, Callable[[str, Path], str]]] = {
+    "data": {"folder": _resolve_text, "database": _resolve_text},
+    "paths": {"models": _resolve_text, "out": _resolve_text, "quarantine": _resolve_text},
+    "tracking": {"uri": _resolve_uri, "artifacts": _resolve_place},
+}
 
 
 def _override(tree: dict[str, Any], override: str) -> None:
     """Set one dotted key; mappings on the way are made where they are missing."""
     dotted, equals, text = override.partition("=")
-    keys = dotted.strip().split(".")
+    keys = [key.strip() for key in dotted.split(".")]
     if not equals or not all(keys):
         raise ConfigError(f"--set {override!r} is not dotted.key=value, such as outcome.horizon_days=45.")
     try:
         value = _parse_yaml(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override!r}: the value is no valid YAML: {error}") from error
-    if keys[-1] in _PATH_KEYS and keys[0] in {"data", "paths"} and isinstance(value, str):
-        value = str(Path(value).resolve())
+        raise ConfigError(f"--set {override!r}: the value is no valid YAML: {_in_short(error)}") from error
+    nested: Any = value
+    for key in reversed(keys):
+        nested = {key: nested}
+    value = _absolute(nested, Path.cwd())
+    for key in keys:
+        value = value[key]
     node = tree
-    for key in keys[:-1]:
+    for place, key in enumerate(keys[:-1], 1):
         child = node.get(key)
-        node[key] = dict(cast("Mapping[str, Any]", child)) if isinstance(child, dict) else {}
+        if child is not None and not isinstance(child, dict):
+            raise ConfigError(
+                f"--set {override!r}: {'.'.join(keys[:place])} is {child!r}, which holds no {keys[place]!r}. "
+                f"Set {'.'.join(keys[:place])} as a whole."
+            )
+        node[key] = dict(cast("Mapping[str, Any]", child)) if child is not None else {}
         node = node[key]
     node[keys[-1]] = value
 
 
-def _explain(error: ValidationError) -> str:
+def _in_short(error: yaml.YAMLError) -> str:
+    """What is wrong and where, on one line."""
+    problem = getattr(error, "problem", None) or str(error)
+    mark = getattr(error, "problem_mark", None)
+    where = "" if mark is None else f" (line {mark.line + 1}, column {mark.column + 1})"
+    return f"{' '.join(str(problem).split())}{where}"
+
+
+def _explain(error: ValidationError) -> list[str]:
     """One line a mistake: where, what, and the nearest right key."""
     lines: list[str] = []
     for issue in error.errors(include_url=False):
-        where = ".".join(str(part) for part in issue["loc"])
+        place = [str(part) for part in issue["loc"] if not _is_noise(str(part))]
+        where = ".".join(place)
         message = issue["msg"].removeprefix("Value error, ")
         if issue["type"] == "extra_forbidden":
             message = f"unknown key{_nearest(issue['loc'])}"
-        lines.append(f"  {where or 'top level'}: {message}")
-    return "\n".join(dict.fromkeys(lines))
+        elif issue["loc"][:1] == ("tables",) and issue["type"] == "literal_error":
+            message = f"unknown table{_near(place[-1], list(TABLES))}"
+        elif issue["type"] == "tuple_type":
+            message = "a list is wanted, such as [a, b]"
+        elif issue["type"] not in ("missing", "value_error"):
+            message += f", not {_cut(issue['input'])}"
+        lines += [
+            f"  {line}" if where == "tables" else f"  {where or 'top level'}: {line}"
+            for line in message.split("\n")
+        ]
+    return lines
+
+
+def _of_tables(tree: Mapping[str, Any]) -> list[str]:
+    """What the tables that can be read have against the contract, when others, or other sections, cannot."""
+    tables: dict[Any, TableConfig] = {}
+    raw = tree.get("tables")
+    if not isinstance(raw, dict):
+        return []
+    for name, table in cast("dict[Any, Any]", raw).items():
+        if name in TABLES:
+            try:
+                tables[name] = TableConfig.model_validate(table)
+            except ValidationError:
+                continue
+    data = tree.get("data")
+    database = not isinstance(data, dict) or bool(cast("dict[str, Any]", data).get("database"))
+    mistakes = contract_mistakes(tables, database=database)
+    return [
+        f"  {mistake}"
+        for mistake in mistakes
+        if "leads" not in raw or "tables.leads is missing" not in mistake
+    ]
+
+
+def _cut(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+
+
+def _is_noise(part: str) -> bool:
+    """What pydantic puts into places that is no key of the file."""
+    return part == "[key]" or part.startswith(("function-", "constrained-")) or part in _KINDS
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:
@@ -155,8 +262,11 @@ def _nearest(location: tuple[int | str, ...]) -> str:
         if field is None:
             continue
         model = next((kind for kind in _models_in(field.annotation)), None)
-    names = list(model.model_fields) if model is not None else []
-    near = difflib.get_close_matches(str(location[-1]), names, 1, _SUGGESTION_CUTOFF)
+    return _near(str(location[-1]), list(model.model_fields) if model is not None else [])
+
+
+def _near(name: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, names, 1, _SUGGESTION_CUTOFF)
     return f"; do you mean {near[0]!r}?" if near else (f"; there are {', '.join(names)}" if names else "")
 
 

@@ -232,7 +232,8 @@ class DuckDBEngine:
     def stream(self, expression: ir.Table, rows: int) -> Iterator[pa.RecordBatch]:
         """Fetch batch by batch."""
         with _explained():
-            yield from expression.to_pyarrow_batches(chunk_size=rows)
+            # Ibis's own stream calls what DuckDB has deprecated.
+            yield from self._backend.raw_sql(self._backend.compile(expression)).to_arrow_reader(rows)
 
     def read_parts(self, folder: Path) -> ir.Table:
         """Read the Parquet files that a run wrote into `folder`, as one table."""

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from propensity.engines import ROW
 from propensity.schema import TABLES, TableName
 from propensity.sources.checks import check_table, refuse_bad_tables, write_quarantine
-from propensity.sources.findings import find
-from propensity.sources.mapping import FOUND, ROW, RULE, Mapped, map_table
+from propensity.sources.findings import AMOUNTS, find
+from propensity.sources.mapping import FOUND, RULE, Mapped, map_table
 from propensity.sources.report import CheckReport, TableReport
 
 if TYPE_CHECKING:
@@ -68,17 +69,16 @@ def load(engine: Engine, config: Config) -> Canonical:
     for name in TABLES:
         if name not in config.tables:
             continue
-        seen = {path: len(lines) for path, lines in engine.rejected().items()}
         mapped[name] = map_table(engine, config, name)
-        rejected = [line for path, lines in engine.rejected().items() for line in lines[seen.get(path, 0) :]]
-        flagged[name], report = check_table(engine, mapped[name], flagged.get("leads"), rejected)
+        flagged[name], report = check_table(engine, mapped[name], flagged.get("leads"))
         reports[name] = replace(report, sha256=source_sha256(config, name))
-    write_quarantine(engine, flagged, config.paths.quarantine)
+    rejected = {name: table.rejected for name, table in mapped.items() if table.rejected is not None}
+    write_quarantine(engine, flagged, config.paths.quarantine, rejected)
     refuse_bad_tables(
         reports, max_share=config.checks.max_quarantined_share, quarantine=config.paths.quarantine
     )
     clean = {name: _finished(table, name, config, flagged) for name, table in flagged.items()}
-    findings = find(engine, config, clean, mapped)
+    findings = find(engine, config, clean, flagged, mapped)
     present = {name: table.present for name, table in mapped.items()}
     return Canonical(engine, config, clean, present, CheckReport(reports, findings))
 
@@ -118,7 +118,7 @@ def _finished(
             direction=ibis.coalesce(table["direction"].lower(), _looked_up(table["type"], ways)),
             channel=ibis.coalesce(table["channel"], _looked_up(table["type"], channels)),
         )
-    amount = {"budgets": "amount", "accounts": "annual_revenue", "products": "price"}.get(name)
+    amount = AMOUNTS.get(name)
     return _in_base_currency(table, amount, config.data.currency, tables.get("rates")) if amount else table
 
 

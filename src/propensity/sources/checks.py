@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ibis
 import pyarrow.csv as pacsv
 
-from propensity.errors import ContractError, SourceError
+from propensity.engines import ROW
+from propensity.errors import ConfigError, ContractError, SourceError
 from propensity.schema import TABLES, TableName
-from propensity.sources.mapping import FOUND, ROW, RULE, Mapped
+from propensity.sources.mapping import FOUND, RULE, Mapped
 from propensity.sources.report import Broken, TableReport
 
 if TYPE_CHECKING:
@@ -24,12 +25,11 @@ EXAMPLES = 3
 LEAD_SET_ASIDE = "its lead was set aside"
 _REFERS_TO_LEADS = frozenset({"activities", "stages", "budgets"})
 _LONGEST_EXAMPLE = 80
+_BATCH_ROWS = 50_000
 NOT_A_ROW = "the line is no row"
 
 
-def check_table(
-    engine: Engine, mapped: Mapped, leads: ir.Table | None, rejected: Sequence[tuple[int, str]]
-) -> tuple[ir.Table, TableReport]:
+def check_table(engine: Engine, mapped: Mapped, leads: ir.Table | None) -> tuple[ir.Table, TableReport]:
     """Flag every row of a mapped table with the first rule that it breaks.
 
     Parameters
@@ -40,8 +40,6 @@ def check_table(
         The table as `map_table` gives it.
     leads
         The flagged leads, to which activities, stages and budgets refer; None while checking leads themselves.
-    rejected
-        Lines of the source that were no rows: line number and what was wrong.
 
     Returns
     -------
@@ -59,10 +57,12 @@ def check_table(
         for row in counts
         if row[RULE] is not None
     ]
-    if rejected:
-        examples = tuple(f"line {line}: {text}"[:_LONGEST_EXAMPLE] for line, text in rejected[:EXAMPLES])
-        broken.append(Broken(NOT_A_ROW, len(rejected), examples))
-    rows = sum(row["rows"] for row in counts) + len(rejected)
+    lines = 0
+    if mapped.rejected is not None:
+        lines, examples = _rejected(engine, mapped.rejected)
+        if lines:
+            broken.append(Broken(NOT_A_ROW, lines, examples))
+    rows = sum(row["rows"] for row in counts) + lines
     kept = sum(row["rows"] for row in counts if row[RULE] is None)
     if mapped.name == "leads" and rows == 0:
         raise SourceError(f"{mapped.origin} holds no rows: tables.leads needs at least one lead.")
@@ -82,7 +82,7 @@ def refuse_bad_tables(
     lines: list[str] = []
     for name, report in reports.items():
         bad = sum(broken.rows for broken in report.broken if broken.counts)
-        if bad <= max_share * report.rows:
+        if bad == 0 or bad / report.rows <= max_share:
             continue
         lines.append(
             f"{name} ({report.origin}): {bad:,} of {report.rows:,} rows ({bad / report.rows:.1%}) break a rule"
@@ -101,23 +101,80 @@ def refuse_bad_tables(
 
 
 def write_quarantine(
-    engine: Engine, flagged: Mapping[TableName, ir.Table], folder: Path
+    engine: Engine,
+    flagged: Mapping[TableName, ir.Table],
+    folder: Path,
+    rejected: Mapping[TableName, ir.Table],
 ) -> dict[TableName, Path]:
-    """Write each table's bad rows with `_row`, `_rule` and `_found`, one CSV a table; remove files of clean tables."""
+    """Write each table's bad rows with `_row`, `_rule` and `_found`, one CSV a table; remove files of clean tables.
+
+    Lines that were no rows come last: `_row` is empty, `_found` holds the line.
+
+    Raises
+    ------
+    ConfigError
+        The folder cannot be written.
+    """
     written: dict[TableName, Path] = {}
-    for name, table in flagged.items():
-        path = folder / f"{name}.csv"
-        bad = engine.collect(table.filter(table[RULE].notnull()).order_by(ROW))
-        if bad.num_rows == 0:
-            path.unlink(missing_ok=True)
-            continue
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = path.with_suffix(".csv.partial")
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            pacsv.write_csv(bad, out)
-        partial.replace(path)
-        written[name] = path
+    try:
+        for name, table in flagged.items():
+            path = folder / f"{name}.csv"
+            bad = table.filter(table[RULE].notnull()).order_by(ROW)
+            lines = rejected.get(name)
+            parts = [bad] if lines is None else [bad, _as_rows(lines, bad.schema())]
+            if _write(engine, parts, path):
+                written[name] = path
+    except OSError as error:
+        raise ConfigError(f"paths.quarantine {folder} cannot be written: {error.strerror}.") from error
     return written
+
+
+def _write(engine: Engine, parts: list[ir.Table], path: Path) -> bool:
+    """Write the rows of all parts under `path` at once, or remove what an earlier run left there when there is none."""
+    batches = (batch for part in parts for batch in engine.stream(part, _BATCH_ROWS) if batch.num_rows)
+    first = next(batches, None)
+    if first is None:
+        if path.parent.is_dir():
+            path.unlink(missing_ok=True)
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = path.with_suffix(".csv.partial")
+    partial.unlink(missing_ok=True)
+    with (
+        os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out,
+        pacsv.CSVWriter(out, first.schema) as writer,
+    ):
+        writer.write_batch(first)
+        for batch in batches:
+            writer.write_batch(batch.cast(first.schema))
+    partial.replace(path)
+    return True
+
+
+def _as_rows(rejected: ir.Table, schema: ibis.Schema) -> ir.Table:
+    """Lines that were no rows, in the shape of those that were."""
+    known = {
+        RULE: ibis.literal(f"{NOT_A_ROW}: ") + rejected["why"],
+        FOUND: ibis.literal("line ") + rejected["line"].cast("string") + ": " + rejected["text"],
+    }
+    columns = {name: known.get(name, ibis.null(kind)) for name, kind in schema.items()}
+    return rejected.order_by("file", "line").select(**columns)
+
+
+def _rejected(engine: Engine, rejected: ir.Table) -> tuple[int, tuple[str, ...]]:
+    """How many lines were no rows, and three of them."""
+    total = engine.collect(rejected.aggregate(lines=rejected["lines"].sum().cast("int64")))["lines"][
+        0
+    ].as_py()
+    if total is None:
+        return 0, ()
+    found = (
+        rejected.order_by("file", "line").limit(EXAMPLES).mutate(text=rejected["text"].left(_LONGEST_EXAMPLE))
+    )
+    return total, tuple(
+        f"line {row['line']}: {row['text']!r}"[:_LONGEST_EXAMPLE] + f" ({row['why']})"
+        for row in engine.collect(found).to_pylist()
+    )
 
 
 def _with_duplicates(mapped: Mapped) -> ir.Table:
@@ -127,6 +184,7 @@ def _with_duplicates(mapped: Mapped) -> ir.Table:
     if not key:
         return table
     others = [table[column] for column in table.columns if column not in (*key, ROW, RULE, FOUND)]
+    others.append(table[ROW])  # among rows that are equal in all else
     place = ibis.row_number().over(
         group_by=[*key, table[RULE].isnull()], order_by=[column.asc(nulls_first=False) for column in others]
     )
@@ -161,6 +219,9 @@ def _with_references(table: ir.Table, name: TableName, leads: ir.Table) -> ir.Ta
 
 def _examples(engine: Engine, flagged: ir.Table, rule: str) -> tuple[str, ...]:
     rows = engine.collect(
-        flagged.filter(flagged[RULE] == rule).order_by(ROW).limit(EXAMPLES).select(ROW, FOUND)
+        flagged.filter(flagged[RULE] == rule)
+        .order_by(ROW)
+        .limit(EXAMPLES)
+        .select(ROW, found=flagged[FOUND].left(_LONGEST_EXAMPLE))
     )
-    return tuple(f"row {row[ROW]}: {row[FOUND]!r}"[:_LONGEST_EXAMPLE] for row in rows.to_pylist())
+    return tuple(f"row {row[ROW]}: {row['found']!r}"[:_LONGEST_EXAMPLE] for row in rows.to_pylist())

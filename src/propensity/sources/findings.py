@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from propensity.schema import TableName
-from propensity.sources.mapping import Mapped
+from propensity.sources.mapping import RULE, Mapped, named
 from propensity.sources.report import Finding
 
 if TYPE_CHECKING:
@@ -15,20 +15,26 @@ if TYPE_CHECKING:
     from propensity.config import Config
     from propensity.engines import Engine
 
+AMOUNTS: Mapping[TableName, str] = {"accounts": "annual_revenue", "budgets": "amount", "products": "price"}
+"""The columns that are in the currency that the column `currency` beside them says."""
 _MOST_NAMED = 8
 _LATE_QUANTILE = 0.99
 _SECONDS_A_DAY = 86_400
 
 
 def find(
-    engine: Engine, config: Config, tables: Mapping[TableName, ir.Table], mapped: Mapping[TableName, Mapped]
+    engine: Engine,
+    config: Config,
+    tables: Mapping[TableName, ir.Table],
+    flagged: Mapping[TableName, ir.Table],
+    mapped: Mapping[TableName, Mapped],
 ) -> tuple[Finding, ...]:
     """Look for what may surprise: unused columns, unknown words, amounts without a rate, lags, empty tables."""
     findings: list[Finding] = []
     for name, table in mapped.items():
         if table.unused:
             findings.append(
-                Finding("info", name, f"columns that nothing reads: {_named(list(table.unused))}")
+                Finding("info", name, f"columns that nothing reads: {named(table.unused, _MOST_NAMED)}")
             )
         if _scalar(engine, tables[name].count()) == 0:
             findings.append(Finding("warning", name, f"{table.origin} holds no usable row"))
@@ -36,6 +42,7 @@ def find(
     findings += _activity_findings(engine, config, tables)
     findings += _stage_findings(engine, config, tables)
     findings += _reference_findings(engine, tables)
+    findings += _currency_findings(engine, config, flagged)
     return tuple(findings)
 
 
@@ -126,18 +133,36 @@ def _reference_findings(engine: Engine, tables: Mapping[TableName, ir.Table]) ->
         orphans = leads.filter(leads["account_id"].notnull()).anti_join(known, "account_id").count()
         if count := _scalar(engine, orphans):
             findings.append(Finding("warning", "leads", f"{count:,} leads name an account that is not there"))
-    for name, amount in (("budgets", "amount"), ("accounts", "annual_revenue"), ("products", "price")):
-        if name in tables:
-            table = tables[name]
-            lost = _scalar(engine, (table["currency"].notnull() & table[amount].isnull()).sum())
-            if name != "accounts" and lost:
-                findings.append(
-                    Finding(
-                        "warning",
-                        name,
-                        f"{lost:,} amounts are in a currency without a rate: map tables.rates",
-                    )
+    return findings
+
+
+def _currency_findings(
+    engine: Engine, config: Config, flagged: Mapping[TableName, ir.Table]
+) -> list[Finding]:
+    """Amounts that became null because nobody said what their currency is worth."""
+    findings: list[Finding] = []
+    for name, amount in AMOUNTS.items():
+        if name not in flagged:
+            continue
+        table = flagged[name]
+        table = table.filter(
+            table[RULE].isnull() & table[amount].notnull() & (table["currency"] != config.data.currency)
+        )
+        if "rates" in flagged:
+            rates = flagged["rates"]
+            table = table.anti_join(rates.filter(rates[RULE].isnull()), "currency")
+        kinds = table.group_by("currency").aggregate(rows=table.count()).order_by("currency")
+        lost = engine.collect(kinds).to_pylist()
+        if lost:
+            where = _named([f"{row['currency']} ({row['rows']:,})" for row in lost])
+            findings.append(
+                Finding(
+                    "warning",
+                    name,
+                    f"{sum(row['rows'] for row in lost):,} rows have {amount} in a currency without a rate: {where}. They "
+                    f"are taken as unknown; map tables.rates, or data.currency, which is {config.data.currency}",
                 )
+            )
     return findings
 
 
@@ -146,5 +171,4 @@ def _scalar(engine: Engine, value: ir.Scalar) -> int | float | None:
 
 
 def _named(names: list[str]) -> str:
-    shown = ", ".join(names[:_MOST_NAMED])
-    return shown if len(names) <= _MOST_NAMED else f"{shown} and {len(names) - _MOST_NAMED} more"
+    return named(names, _MOST_NAMED)

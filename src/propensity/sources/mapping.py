@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from propensity.errors import SchemaError, SourceError
+from propensity.engines import ROW, Source
+from propensity.errors import ConfigError, SchemaError, SourceError
 from propensity.schema import TABLES, Column, TableName
 from propensity.sources.parsing import Parsed, Reading, as_text, parse
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from propensity.config import Config, ExtraColumn, TableConfig
     from propensity.engines import Engine
 
-ROW = "_row"
 RULE = "_rule"
 FOUND = "_found"
 POSITION = "position"
@@ -32,7 +33,10 @@ _IBIS_TYPES = {
     "boolean": "boolean",
 }
 _EXTRA_TYPES: dict[str, Any] = {"number": "number", "category": "text", "boolean": "boolean"}
-_CSV_ENDINGS = (".csv", ".tsv", ".txt", ".gz", ".zst", ".bz2", ".xz")
+_TEXT_ENDINGS = (".csv", ".tsv", ".txt")
+_COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
+_MOST_NAMED = 30
+_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,8 @@ class Mapped:
     """A canonical table before its rows are checked.
 
     `table` holds the canonical columns, the extras, `_row` (int64), `_rule` (string: the first rule that the row
-    breaks, null if none) and `_found` (string: what stood there); `origin` names file or table; `present` the canonical columns that the source has;
-    `unused` the source's columns that nothing reads.
+    breaks, null if none) and `_found` (string: what stood there); `origin` names file or table; `present` the canonical
+    columns that the source has; `unused` the source's columns that nothing reads; `rejected` what was no row at all.
     """
 
     name: TableName
@@ -49,9 +53,10 @@ class Mapped:
     origin: str
     present: frozenset[str]
     unused: tuple[str, ...]
+    rejected: ir.Table | None
 
 
-def read_source(engine: Engine, config: Config, name: TableName) -> tuple[ir.Table, str]:
+def read_source(engine: Engine, config: Config, name: TableName) -> tuple[Source, str]:
     """Open what feeds a canonical table; return it with a name for messages."""
     source = config.tables[name]
     if source.path is None:
@@ -59,13 +64,26 @@ def read_source(engine: Engine, config: Config, name: TableName) -> tuple[ir.Tab
             raise SourceError(f"tables.{name} has neither a path nor a table of data.database.")
         return engine.read_database(config.data.database, source.table), source.table
     path = config.data.folder / source.path
-    if path.suffix == ".parquet" or path.is_dir():
-        return engine.read_parquet(path / "*.parquet" if path.is_dir() else path), path.name
-    if path.suffix in _CSV_ENDINGS:
+    if path.is_dir():
+        if not any(path.glob("*.parquet")):
+            raise SourceError(f"tables.{name}.path {path} is a folder without Parquet files.")
+        return engine.read_parquet(path / "*.parquet"), path.name
+    if path.suffix.lower() == ".parquet":
+        return engine.read_parquet(path), path.name
+    if _is_text(path):
         return engine.read_csv(path, source.csv), path.name
     raise SourceError(
-        f"tables.{name}.path {path} ends in {path.suffix!r}; known are .parquet and {', '.join(_CSV_ENDINGS)}."
+        f"tables.{name}.path {path} ends in {path.suffix!r}; known are .parquet and {', '.join(_TEXT_ENDINGS)}, the last "
+        f"three also with {', '.join(_COMPRESSED)}."
     )
+
+
+def _is_text(path: Path) -> bool:
+    """Whether the name says delimited text: `leads.csv`, `leads.csv.gz`, but also `leads.gz`."""
+    endings = [ending.lower() for ending in path.suffixes]
+    if endings and endings[-1] in _COMPRESSED:
+        return len(endings) == 1 or endings[-2] not in (".parquet", ".xlsx", ".json", ".tar")
+    return bool(endings) and endings[-1] in _TEXT_ENDINGS
 
 
 def map_table(engine: Engine, config: Config, name: TableName) -> Mapped:
@@ -78,17 +96,30 @@ def map_table(engine: Engine, config: Config, name: TableName) -> Mapped:
     SchemaError
         A required column, or a column that the mapping names, is missing.
     """
-    raw, origin = read_source(engine, config, name)
-    return _Mapper(engine, config, name, raw, origin).mapped()
+    source, origin = read_source(engine, config, name)
+    return _Mapper(engine, config, name, source, origin).mapped()
+
+
+def named(names: Sequence[str], most: int = _MOST_NAMED) -> str:
+    """Column names for a message: long ones cut, odd ones quoted, not too many."""
+    shown = [
+        name
+        if name.isprintable() and name.strip() and len(name) <= _LONGEST_NAME
+        else repr(name[:_LONGEST_NAME])
+        for name in names[:most]
+    ]
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(shown) + more
 
 
 class _Mapper:
     """Collects the columns of one table and the rules that they imply."""
 
-    def __init__(self, engine: Engine, config: Config, name: TableName, raw: ir.Table, origin: str) -> None:
-        self.engine, self.config, self.name, self.raw, self.origin = engine, config, name, raw, origin
+    def __init__(self, engine: Engine, config: Config, name: TableName, opened: Source, origin: str) -> None:
+        self.engine, self.config, self.name, self.opened, self.origin = engine, config, name, opened, origin
+        self.raw = opened.table
         self.source: TableConfig = config.tables[name]
-        self.used: set[str] = {ROW}
+        self.used: set[str] = set()
         self.values: dict[str, ir.Value] = {}
         self.rules: list[tuple[ir.BooleanValue, str, ir.StringValue]] = []
 
@@ -108,9 +139,7 @@ class _Mapper:
             reading = self._reading(
                 column.name, mapping.null_words if mapping else (), mapping.format if mapping else None
             )
-            self._add(
-                column.name, parse(self._raw(raw_name), column.type, reading, self.engine.functions), raw_name
-            )
+            self._add(column.name, self._parsed(column, raw_name, reading), raw_name)
             if column.required:
                 self._rule(self.values[column.name].isnull(), f"{column.name} is missing", raw_name)
         self._refuse_missing(missing, present)
@@ -130,26 +159,49 @@ class _Mapper:
             else nothing
         )
         table = self.raw.select(ROW, **self.values, **{RULE: rule, FOUND: found})
-        unused = tuple(column for column in self.raw.columns if column not in self.used)
-        return Mapped(self.name, table, self.origin, frozenset(present), unused)
+        unused = tuple(column for column in self.opened.columns if column not in self.used)
+        return Mapped(self.name, table, self.origin, frozenset(present), unused, self.opened.rejected)
+
+    def _parsed(self, column: Column, raw_name: str, reading: Reading) -> Parsed:
+        try:
+            return parse(self._raw(raw_name), column.type, reading, self.engine.functions)
+        except ConfigError as error:
+            raise ConfigError(f"tables.{self.name}.columns.{column.name}.format: {error}") from error
 
     def _source_of(self, column: Column) -> str | None:
         """The raw column that feeds a canonical one: as mapped, else the one of the same name."""
         mapping = self.source.mapping(column.name)
         if mapping is not None:
             return mapping.column
-        return column.name if column.name in self.raw.columns else None
+        return column.name if column.name in self.opened.columns else None
 
     def _raw(self, column: str) -> ir.Column:
-        if column not in self.raw.columns:
-            near = difflib.get_close_matches(column, self.raw.columns, 1)
-            found = [name for name in self.raw.columns if name != ROW]
+        """The source's column of that name; `_row` is the row's number unless the source has such a column.
+
+        Raises
+        ------
+        SchemaError
+            There is none, or there are several.
+        """
+        columns = self.opened.columns
+        places = [place for place, name in enumerate(columns, 1) if name == column]
+        if column == ROW and not places:
+            return self.raw[ROW]
+        if not places:
+            near = difflib.get_close_matches(column, columns, 1) or [
+                name for name in columns if name.casefold() == column.casefold()
+            ]
             raise SchemaError(
                 f"{self.origin} has no column {column!r}, which tables.{self.name} names"
-                f"{f'; do you mean {near[0]!r}?' if near else ''}. Found: {', '.join(found)}."
+                f"{f'; do you mean {near[0]!r}?' if near else ''}. Found: {named(columns)}."
+            )
+        if len(places) > 1:
+            raise SchemaError(
+                f"{self.origin} has {len(places)} columns called {column!r} (columns "
+                f"{', '.join(str(place) for place in places)}), and tables.{self.name} reads it. Give each its own name."
             )
         self.used.add(column)
-        return self.raw[column]
+        return self.raw[f"c{places[0]}"]
 
     def _reading(self, name: str, null_words: Sequence[str], pattern: str | None = None) -> Reading:
         return Reading(
@@ -165,7 +217,7 @@ class _Mapper:
             self._rule(parsed.bad, f"{raw_name} is {parsed.rule}", raw_name)
 
     def _rule(self, broken: ir.BooleanValue, rule: str, raw_name: str) -> None:
-        self.rules.append((broken, rule, self.raw[raw_name].cast("string")))
+        self.rules.append((broken, rule, self._raw(raw_name).cast("string")))
 
     def _add_extra(self, name: str, extra: ExtraColumn) -> None:
         source = extra.column or name
@@ -206,10 +258,9 @@ class _Mapper:
                 f"{self.origin}: tables.budgets needs lead_id or account_id. Map one under tables.budgets.columns."
             )
         if missing:
-            found = [name for name in self.raw.columns if name != ROW]
             names = ", ".join(column.name for column in missing)
             hint = " (or map `outcome`, for flat data without dates)" if self.name == "leads" else ""
             raise SchemaError(
-                f"{self.origin} lacks {names}, which tables.{self.name} requires; found {', '.join(found)}. "
+                f"{self.origin} lacks {names}, which tables.{self.name} requires; found {named(self.opened.columns)}. "
                 f"Map the source's columns under tables.{self.name}.columns{hint}."
             )

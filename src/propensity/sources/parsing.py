@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import ibis
@@ -16,9 +18,12 @@ if TYPE_CHECKING:
 
 TRUE_WORDS = ("true", "t", "yes", "y", "1", "1.0")
 FALSE_WORDS = ("false", "f", "no", "n", "0", "0.0")
-_DATE = r"^\d{4}-\d{1,2}-\d{1,2}$"
-_ZONED = r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*([Zz]|UTC|[+-]\d{2}(:?\d{2})?)$"
-_TIME_OF_DAY = ("%H", "%I", "%c", "%X", "%T")
+_DAY = r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}"
+_TIME = r"[ T]+\d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?"
+_ZONE = r" ?(Z|z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$"
+_TIME_OF_DAY = re.compile(r"%-?[HIcXfgn]")
+_EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+"""What Python and pandas can hold in any zone; engines also read `infinity` and the year 290000."""
 _BAD_WORDS: Mapping[str, str] = {
     "timestamp": "not a date or time",
     "number": "not a finite number",
@@ -51,7 +56,10 @@ def parse(column: ir.Column, kind: ColumnType, how: Reading, functions: Function
     A null word, an empty text and NaN are null. Anything else that cannot be read as `kind` is null and flagged.
     """
     text = as_text(column, how)
-    if kind in ("id", "text"):
+    if kind == "id":
+        # Whoever writes ids through floats, as pandas does where some are missing, gives 7.0 for 7.
+        return Parsed(text.re_replace(r"^(\d+)\.0+$", r"\1"), None, "")
+    if kind == "text":
         return Parsed(text, None, "")
     native = how.values is None and not how.null_words
     if kind == "number":
@@ -61,7 +69,10 @@ def parse(column: ir.Column, kind: ColumnType, how: Reading, functions: Function
         value = column if native and column.type().is_boolean() else _boolean(text)
     else:
         value = _timestamp(column, text, how, functions)
-    return Parsed(value, text.notnull() & value.isnull(), _BAD_WORDS[kind])
+    bad = text.notnull() & value.isnull()
+    if kind == "number":
+        bad = bad & (text.lower() != "nan")
+    return Parsed(value, bad, _BAD_WORDS[kind])
 
 
 def as_text(column: ir.Column, how: Reading) -> ir.StringValue:
@@ -98,23 +109,39 @@ def _timestamp(
 ) -> ir.TimestampValue:
     """UTC instants. A date without a time of day is the last microsecond of that day, local time."""
     kind = column.type()
-    if kind.is_timestamp():
-        return (
-            column.cast("timestamp('UTC', 6)")
-            if kind.timezone
-            else functions.to_utc(column.cast("timestamp(6)"), how.zone)
-        )
-    if kind.is_date():
-        return functions.to_utc(_end_of_day(column.cast("timestamp(6)")), how.zone)
-    if how.format is not None:
-        local = functions.parse_timestamp(text, how.format)
-        dated = not any(sign in how.format for sign in _TIME_OF_DAY)
-        return functions.to_utc(_end_of_day(local) if dated else local, how.zone)
+    known = text.notnull()
+    if kind.is_timestamp() and kind.timezone:
+        value = column.cast("timestamp('UTC', 6)")
+    elif kind.is_timestamp():
+        value = functions.to_utc(column.cast("timestamp(6)"), how.zone)
+    elif kind.is_date():
+        value = functions.to_utc(_end_of_day(column.cast("timestamp(6)")), how.zone)
+    elif how.format is not None:
+        value = _formatted(text, how.format, how.zone, functions)
+    else:
+        value = _iso(text, how.zone, functions)
+    held = known & value.between(ibis.literal(_EARLIEST), ibis.literal(_LATEST))
+    return ibis.cases((held, value), else_=ibis.null("timestamp('UTC', 6)"))
+
+
+def _formatted(text: ir.StringValue, pattern: str, zone: str, functions: Functions) -> ir.TimestampValue:
+    found = functions.parse_timestamp(text, pattern)
+    if found.type().timezone:
+        return found
+    dated = _TIME_OF_DAY.search(pattern.replace("%%", "")) is None
+    return functions.to_utc(_end_of_day(found) if dated else found, zone)
+
+
+def _iso(text: ir.StringValue, zone: str, functions: Functions) -> ir.TimestampValue:
+    """Only these shapes, because what an engine casts beyond them it may take for midnight, or for another zone."""
     local = text.try_cast("timestamp(6)")
+    zoned = text.re_replace(r" ?(Z|z|UTC|GMT)$", "+00").re_replace(r" ([+-][\d:]+)$", r"\1")
+    zoned = zoned.re_replace(r"([ T]\d{1,2}:\d{1,2})([+-][\d:]+)$", r"\1:00\2")
     return ibis.cases(
-        (text.re_search(_DATE), functions.to_utc(_end_of_day(local), how.zone)),
-        (text.re_search(_ZONED), text.try_cast("timestamp('UTC', 6)")),
-        else_=functions.to_utc(local, how.zone),
+        (text.re_search(_DAY + "$"), functions.to_utc(_end_of_day(local), zone)),
+        (text.re_search(_DAY + _TIME + "$"), functions.to_utc(local, zone)),
+        (text.re_search(_DAY + _TIME + _ZONE), zoned.try_cast("timestamp('UTC', 6)")),
+        else_=ibis.null("timestamp('UTC', 6)"),
     )
 
 

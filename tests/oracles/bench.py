@@ -1,0 +1,131 @@
+"""Worlds through the real entry: Parquet files, configuration, engine, checks, spine, features; and back as plain rows."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+from oracles.canonical import Crm, Row, World
+from oracles.features import feature_values
+
+from propensity.configfile import parse_config
+from propensity.engines.duckdb import DuckDBEngine
+from propensity.features.frame import FeatureQuery, features_of
+from propensity.schema import TABLES
+from propensity.sources.canonical import Canonical, load
+from propensity.sources.mapping import KNOWN_AT_SUFFIX
+from propensity.timeline.snapshots import scoring_spine, training_spine
+
+TYPES = {
+    "id": pa.string(),
+    "text": pa.string(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+KEYS = ("lead_id", "as_of")
+EXACT = re.compile(r"count|active_days|other_leads|rank|_is_|_has_")
+TOLERANCE = 1e-9
+
+
+def arrow(world: World, table: str, extras: Mapping[str, Any]) -> pa.Table:
+    """One table of a world with the types of its canonical columns."""
+    kinds = {column.name: column.type for column in TABLES[table].columns}
+    for name, extra in extras.items():
+        kinds[name] = {"category": "text"}.get(extra["type"], extra["type"])
+        kinds[name + KNOWN_AT_SUFFIX] = "timestamp"
+    schema = pa.schema([(name, TYPES[kinds[name]]) for name in world.columns[table]])
+    return pa.Table.from_pylist(list(world.rows(table)), schema=schema)
+
+
+def open_world(world: World, tree: Mapping[str, Any], folder: Path, *, threads: int = 1) -> Canonical:
+    """Write a world as Parquet and load it as a company's data would be; the caller closes the engine."""
+    tables: dict[str, Any] = {}
+    for name in world.tables:
+        options = dict(tree.get("tables", {}).get(name, {}))
+        pq.write_table(arrow(world, name, options.get("extra", {})), folder / f"{name}.parquet")
+        tables[name] = {"path": f"{name}.parquet", **options}
+    whole = {**tree, "tables": tables, "data": {"folder": str(folder), **tree.get("data", {})}}
+    whole["paths"] = {"quarantine": str(folder / "quarantine")}
+    return load(DuckDBEngine(memory_gb=1, threads=threads), parse_config(whole, base=folder))
+
+
+def rows_of(query: FeatureQuery) -> list[dict[str, Any]]:
+    return query.collect().table.to_pylist()
+
+
+def by_key(rows: Iterable[Row], names: Iterable[str]) -> dict[tuple[str, datetime | None], tuple[Any, ...]]:
+    """(lead_id, as_of) to the values of all features, to be compared bit by bit."""
+    names = list(names)
+    return {(row["lead_id"], row["as_of"]): tuple(row[name] for name in names) for row in rows}
+
+
+def differences(crm: Crm, rows: Iterable[Row], names: Iterable[str]) -> list[str]:
+    """Where the features are not what the oracle says; empty where all is well."""
+    wrong: list[str] = []
+    names = set(names)
+    for row in rows:
+        expected = feature_values(crm, row["lead_id"], row["as_of"])
+        if unknown := names ^ set(expected):
+            return [f"features that the oracle or the catalogue does not know: {sorted(unknown)}"]
+        wrong += [
+            f"{row['lead_id']} at {row['as_of']}: {name} is {row[name]!r}, the oracle says {value!r}"
+            for name, value in expected.items()
+            if not _same(name, row[name], value)
+        ]
+    return wrong
+
+
+def _same(name: str, found: Any, expected: Any) -> bool:
+    if found is None or expected is None or isinstance(expected, str) or EXACT.search(name):
+        return found == expected
+    return math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+
+
+class Bench:
+    """One loaded world whose rows are exchanged: the expression is built once, so that a case costs milliseconds."""
+
+    def __init__(self, canonical: Canonical, through: datetime) -> None:
+        self.canonical, self.through = canonical, through
+        self.engine: Any = canonical.engine
+        self.schemas = {
+            name: self.engine.collect(self.engine._backend.table(f"checked_{name}").limit(0)).schema
+            for name in canonical.tables
+        }
+        self.queries = {
+            "training": features_of(canonical, training_spine(canonical, through)),
+            "scoring": features_of(canonical, scoring_spine(canonical, through)),
+        }
+        self.held: dict[str, Any] = {}
+        self.names = [feature.name for feature in self.queries["training"].features]
+        self.sql = {
+            kind: str(ibis.to_sql(query.expression, dialect="duckdb")) for kind, query in self.queries.items()
+        }
+
+    def put(self, world: World) -> Crm:
+        """Exchange the rows. Columns that the world lacks are null, as the mapping makes them."""
+        for name, schema in self.schemas.items():
+            if self.held.get(name) == world.rows(name):
+                continue
+            self.held[name] = world.rows(name)
+            rows = [{**row, "_row": number} for number, row in enumerate(world.rows(name), 1)]
+            self.engine.register(f"checked_{name}", pa.Table.from_pylist(rows, schema=schema))
+        return Crm(world, self.canonical.config)
+
+    def training(self) -> list[dict[str, Any]]:
+        training_spine(self.canonical, self.through)
+        return self._rows("training")
+
+    def scoring(self, as_of: datetime) -> list[dict[str, Any]]:
+        scoring_spine(self.canonical, as_of)
+        return self._rows("scoring")
+
+    def _rows(self, kind: str) -> list[dict[str, Any]]:
+        return self.engine._backend.con.execute(self.sql[kind]).to_arrow_table().to_pylist()
