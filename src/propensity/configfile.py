@@ -24,21 +24,24 @@ class _Yaml12Loader(yaml.SafeLoader):
     """Safe YAML that means what it says, as YAML 1.2 does.
 
     Only true and false are booleans (`yes`, `no`, `on`, `off` are words); `010` and `12:30` are words too, not 8 and
-    750; and a key that is there twice is a mistake, where PyYAML would silently take the last.
+    750; keys are words, since 1 and true are one key to Python; and a key that is there twice is a mistake, where PyYAML
+    would silently take the last.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        seen: set[tuple[str, str]] = set()
+        seen: set[str] = set()
         for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if (key.tag, key.value) in seen:
-                    raise yaml.constructor.ConstructorError(
-                        "while reading a mapping",
-                        node.start_mark,
-                        f"{key.value!r} is there twice",
-                        key.start_mark,
-                    )
-                seen.add((key.tag, key.value))
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            key.tag = "tag:yaml.org,2002:str"
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    "while reading a mapping",
+                    node.start_mark,
+                    f"{key.value!r} is there twice",
+                    key.start_mark,
+                )
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
@@ -62,6 +65,7 @@ def _parse_yaml(text: str) -> Any:
 
 _SUGGESTION_CUTOFF = 0.6
 _LONGEST_VALUE = 60
+_MAPPING_WANTED = frozenset({"dict_type", "mapping_type", "model_type", "model_attributes_type"})
 _KINDS = frozenset({"str", "int", "float", "bool", "ColumnMapping"})
 
 
@@ -95,7 +99,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(f"{path} is no valid YAML: {_in_short(error)}.") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} holds {type(raw).__name__}, not a mapping with `tables:`.")
-    tree = cast("dict[str, Any]", _absolute(raw, path.resolve().parent))
+    tree = _absolute(cast("dict[str, Any]", raw), path.resolve().parent)
     for override in overrides:
         _override(tree, override)
     return parse_config(tree, base=path.resolve().parent, origin=str(path))
@@ -205,18 +209,26 @@ def _explain(error: ValidationError) -> list[str]:
     lines: list[str] = []
     for issue in error.errors(include_url=False):
         place = [str(part) for part in issue["loc"] if not _is_noise(str(part))]
+        if (
+            isinstance(issue["input"], dict)
+            and len(place) + 1 == len(issue["loc"])
+            and issue["type"] == "string_type"
+        ):
+            continue  # the other kind of value, a mapping, is meant, and has mistakes of its own
         where = ".".join(place)
         message = issue["msg"].removeprefix("Value error, ")
         if issue["type"] == "extra_forbidden":
             message = f"unknown key{_nearest(issue['loc'])}"
-        elif issue["loc"][:1] == ("tables",) and issue["type"] == "literal_error":
+        elif issue["loc"][0] == "tables" and issue["loc"][-1] == "[key]":
             message = f"unknown table{_near(place[-1], list(TABLES))}"
         elif issue["type"] == "tuple_type":
-            message = "a list is wanted, such as [a, b]"
+            message = f"a list is wanted, such as [a, b], not {_cut(issue['input'])}"
+        elif issue["type"] in _MAPPING_WANTED:
+            message = f"a mapping is wanted, such as {{key: value}}, not {_cut(issue['input'])}"
         elif issue["type"] not in ("missing", "value_error"):
             message += f", not {_cut(issue['input'])}"
         lines += [
-            f"  {line}" if where == "tables" else f"  {where or 'top level'}: {line}"
+            f"  {line}" if line.startswith("tables.") else f"  {where or 'top level'}: {line}"
             for line in message.split("\n")
         ]
     return lines

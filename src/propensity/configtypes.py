@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from datetime import UTC, date, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from typing import Annotated
 from zoneinfo import available_timezones
 
@@ -37,15 +37,20 @@ Real = Annotated[float, BeforeValidator(_no_truth)]
 
 def _instant(value: object) -> object:
     """A date or a time without a zone is UTC."""
+    found = value
     if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            found = None
+    if isinstance(found, date) and not isinstance(found, datetime):
+        found = datetime(found.year, found.month, found.day, tzinfo=UTC)
+    # The first and the last year have instants that no other zone can show.
+    if isinstance(found, datetime) and MINYEAR < found.year < MAXYEAR:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     if value is None:
-        return value
-    raise ValueError("write an ISO 8601 date or time, such as 2026-06-01 or 2026-06-01T06:00+02:00")
+        return None
+    raise ValueError(f"{value!r} is no ISO 8601 date or time, such as 2026-06-01 or 2026-06-01T06:00+02:00")
 
 
 Instant = Annotated[datetime, BeforeValidator(_instant)]

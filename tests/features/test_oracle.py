@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+
 from oracles import worlds
-from oracles.bench import Bench, differences, open_world, rows_of
+from oracles.bench import differences, open_world, rows_of
 from oracles.canonical import Crm
+from oracles.demo import demo_world
 from oracles.nasty import AS_OF, THROUGH, TREE, nasty_world
 from oracles.spine import training
-
 from propensity.errors import HistoryError
 from propensity.features.frame import features_of
 from propensity.timeline.snapshots import scoring_spine, training_spine
@@ -42,18 +43,13 @@ def test_nasty_world_scores_what_the_oracle_says(nasty):
     assert differences(crm, rows, [feature.name for feature in query.features]) == []
 
 
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    canonical = open_world(worlds.seed_world(), worlds.TREE, tmp_path_factory.mktemp("bench"))
-    yield Bench(canonical, worlds.THROUGH)
-    canonical.engine.close()
-
-
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=9, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=worlds.many_worlds)
 def test_drawn_worlds_train_on_what_the_oracle_says(bench, drawn):
     crm = bench.put(worlds.side_by_side(drawn))
-    expected = [(snapshot.as_of, snapshot.lead_id, snapshot.label) for snapshot in training(crm, worlds.THROUGH)]
+    expected = [
+        (snapshot.as_of, snapshot.lead_id, snapshot.label) for snapshot in training(crm, worlds.THROUGH)
+    ]
     try:
         rows = bench.training()
     except HistoryError:
@@ -63,10 +59,20 @@ def test_drawn_worlds_train_on_what_the_oracle_says(bench, drawn):
     assert differences(crm, rows, bench.names) == []
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=worlds.many_worlds, as_of=worlds.later_times)
 def test_drawn_worlds_score_what_the_oracle_says(bench, drawn, as_of):
     crm = bench.put(worlds.side_by_side(drawn))
     rows = bench.scoring(as_of)
     assert len(rows) == sum(lead["created_at"] < as_of for lead in crm.leads.values())
     assert differences(crm, rows, bench.names) == []
+
+
+def test_demo_world_is_what_the_oracle_says(demo, demo_frame, small_world):
+    crm = Crm(demo_world(small_world), demo.canonical.config)
+    expected = [
+        (snapshot.as_of, snapshot.lead_id, snapshot.label) for snapshot in training(crm, demo.through)
+    ]
+    rows = demo_frame.table.to_pylist()
+    assert [(row["as_of"], row["lead_id"], row["label"]) for row in rows] == expected
+    assert differences(crm, rows[::3], demo_frame.names) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from oracles.canonical import DAY_US, Crm, Row, known
@@ -98,7 +99,7 @@ def _rounded(number: float) -> int:
 
 
 def _rhythm(acts: Acts) -> dict[str, Any]:
-    gaps = [earlier["age"] - later["age"] for earlier, later in zip(acts, acts[1:], strict=False)]
+    gaps = [earlier["age"] - later["age"] for earlier, later in pairwise(acts)]
     recent = _count(acts, 7)
     before = _count(acts, 37) - recent
     return {
@@ -133,5 +134,3 @@ def _is_dialogue(crm: Crm, act: Row) -> bool:
     """The lead's own message or call, or an act that is two-way by its nature."""
     kind = crm.config.features.types.get(act["type"])
     return kind is not None and (kind.two_way or (kind.reply and act["direction"] == "inbound"))
-
-

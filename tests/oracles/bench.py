@@ -12,11 +12,12 @@ from typing import Any
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from oracles.canonical import Crm, Row, World
 from oracles.features import feature_values
-
 from propensity.configfile import parse_config
 from propensity.engines.duckdb import DuckDBEngine
+from propensity.features.catalogue import feature_specs
 from propensity.features.frame import FeatureQuery, features_of
 from propensity.schema import TABLES
 from propensity.sources.canonical import Canonical, load
@@ -41,7 +42,7 @@ def arrow(world: World, table: str, extras: Mapping[str, Any]) -> pa.Table:
     for name, extra in extras.items():
         kinds[name] = {"category": "text"}.get(extra["type"], extra["type"])
         kinds[name + KNOWN_AT_SUFFIX] = "timestamp"
-    schema = pa.schema([(name, TYPES[kinds[name]]) for name in world.columns[table]])
+    schema = pa.schema([(name, TYPES[kinds.get(name, "text")]) for name in world.columns[table]])
     return pa.Table.from_pylist(list(world.rows(table)), schema=schema)
 
 
@@ -99,15 +100,18 @@ class Bench:
             name: self.engine.collect(self.engine._backend.table(f"checked_{name}").limit(0)).schema
             for name in canonical.tables
         }
-        self.queries = {
-            "training": features_of(canonical, training_spine(canonical, through)),
-            "scoring": features_of(canonical, scoring_spine(canonical, through)),
+        self.spines = {
+            "training": training_spine(canonical, through),
+            "scoring": scoring_spine(canonical, through),
         }
+        self.sql: dict[str, str] = {}
+        self.names = [feature.name for feature in feature_specs(canonical)]
         self.held: dict[str, Any] = {}
-        self.names = [feature.name for feature in self.queries["training"].features]
-        self.sql = {
-            kind: str(ibis.to_sql(query.expression, dialect="duckdb")) for kind, query in self.queries.items()
-        }
+
+    def compiled(self, kind: str) -> str:
+        """The features of a spine as the engine is asked for them."""
+        expression = features_of(self.canonical, self.spines[kind]).expression
+        return str(ibis.to_sql(expression, dialect="duckdb"))
 
     def put(self, world: World) -> Crm:
         """Exchange the rows. Columns that the world lacks are null, as the mapping makes them."""
@@ -119,6 +123,16 @@ class Bench:
             self.engine.register(f"checked_{name}", pa.Table.from_pylist(rows, schema=schema))
         return Crm(world, self.canonical.config)
 
+    def put_tables(self, tables: Mapping[str, pa.Table]) -> None:
+        """Exchange the rows for others of checked tables."""
+        for name, table in tables.items():
+            self.engine.register(f"checked_{name}", table)
+        self.held.clear()
+
+    def tables(self) -> dict[str, pa.Table]:
+        """The checked tables, those rows in them that were set aside too."""
+        return {name: self.engine._backend.table(f"checked_{name}").to_pyarrow() for name in self.schemas}
+
     def training(self) -> list[dict[str, Any]]:
         training_spine(self.canonical, self.through)
         return self._rows("training")
@@ -128,4 +142,6 @@ class Bench:
         return self._rows("scoring")
 
     def _rows(self, kind: str) -> list[dict[str, Any]]:
+        if kind not in self.sql:
+            self.sql[kind] = self.compiled(kind)
         return self.engine._backend.con.execute(self.sql[kind]).to_arrow_table().to_pylist()

@@ -83,9 +83,7 @@ class Crm:
 
     @cached_property
     def own_budgets(self) -> dict[str, list[Row]]:
-        return _grouped(
-            [row for row in self._in_base("budgets", "amount") if row.get("lead_id")], "lead_id"
-        )
+        return _grouped([row for row in self._in_base("budgets", "amount") if row.get("lead_id")], "lead_id")
 
     @cached_property
     def shared_budgets(self) -> dict[str, list[Row]]:

@@ -52,7 +52,11 @@ def _company_values(crm: Crm, account: Row, as_of: datetime | None) -> dict[str,
     revenue, people, founded = (
         account.get(name) for name in ("annual_revenue", "employee_count", "founded_on")
     )
-    for column, name in (("industry", "industry"), ("country", "account_country"), ("region", "account_region")):
+    for column, name in (
+        ("industry", "industry"),
+        ("country", "account_country"),
+        ("region", "account_region"),
+    ):
         if has("accounts", column):
             values[f"firmographic_{name}"] = account.get(column)
     if has("accounts", "employee_count"):
@@ -63,7 +67,9 @@ def _company_values(crm: Crm, account: Row, as_of: datetime | None) -> dict[str,
         values["firmographic_revenue_per_employee"] = _ratio(revenue, people)
     if has("accounts", "founded_on"):
         unknown = founded is None or as_of is None
-        values["firmographic_company_age_years"] = None if unknown else (as_of - founded) / timedelta(days=365.25)
+        values["firmographic_company_age_years"] = (
+            None if unknown else (as_of - founded) / timedelta(days=365.25)
+        )
     return values
 
 
@@ -75,7 +81,10 @@ def _budget_values(crm: Crm, lead: Row, account: Row, as_of: datetime | None) ->
         crm.world.has("leads", "account_id") and "budgets" in crm.world.tables
     )
     if budgeted:
-        facts = [*crm.own_budgets.get(lead["lead_id"], []), *crm.shared_budgets.get(lead.get("account_id"), [])]
+        facts = [
+            *crm.own_budgets.get(lead["lead_id"], []),
+            *crm.shared_budgets.get(lead.get("account_id"), []),
+        ]
         budgets = known(facts, "recorded_at", as_of)
         latest = _amount_recorded_last(budgets)
         amounts = [row["amount"] for row in budgets if row["amount"] is not None]

@@ -22,7 +22,6 @@ TREE: dict[str, Any] = {
                 "account_industry": {"type": "category", "static": True},
                 "copy_right": {"type": "boolean", "static": True},
                 "flats_own": {"type": "number", "static": True},
-                "as_of": {"type": "category", "static": True},
                 "score": {"type": "number", "known_at": "score__known_at", "family": "engagement"},
                 "word": {"type": "category", "known_at": "word__known_at"},
             }
@@ -52,7 +51,7 @@ TITLES = (
 COLUMNS = {
     "leads": (
         "lead_id", "created_at", "account_id", "email", "title", "source", "country", "region", "product", "deal_value",
-        "owner", "do_not_contact", "price", "account_industry", "copy_right", "flats_own", "as_of", "score",
+        "owner", "do_not_contact", "price", "account_industry", "copy_right", "flats_own", "score",
         "score__known_at", "word", "word__known_at",
     ),
     "accounts": (
@@ -106,7 +105,6 @@ def _leads() -> list[dict[str, Any]]:
             "account_industry": "the lead's own",
             "copy_right": number % 2 == 0,
             "flats_own": number / 3,
-            "as_of": f"word {number}",
             "score": float(number),
             "score__known_at": (AS_OF - US, AS_OF, AS_OF + US, None)[number % 4],
             "word": "later",
@@ -121,7 +119,13 @@ def _leads() -> list[dict[str, Any]]:
 
 
 def _accounts() -> list[dict[str, Any]]:
-    first = {"account_id": "A1", "employee_count": 0.0, "annual_revenue": 1e6, "currency": "USD", "industry": "old"}
+    first = {
+        "account_id": "A1",
+        "employee_count": 0.0,
+        "annual_revenue": 1e6,
+        "currency": "USD",
+        "industry": "old",
+    }
     return [
         {**first, "valid_from": None, "lead_id": "L?", "heat": 1.0, "heat__known_at": BASE},
         {**first, "valid_from": AS_OF - US, "industry": "just in time", "employee_count": 7.0},
@@ -138,7 +142,18 @@ def _act(lead: str, kind: str, at: datetime, recorded: datetime | None = None, *
 
 
 def _activities() -> list[dict[str, Any]]:
-    ages = (7 * DAY, 7 * DAY + US, 7 * DAY - US, 30 * DAY, 37 * DAY, 37 * DAY + US, 90 * DAY, 91 * DAY, DAY, US)
+    ages = (
+        7 * DAY,
+        7 * DAY + US,
+        7 * DAY - US,
+        30 * DAY,
+        37 * DAY,
+        37 * DAY + US,
+        90 * DAY,
+        91 * DAY,
+        DAY,
+        US,
+    )
     acts = [_act("T00", "web_visit", AS_OF - age, value=0.0005) for age in ages]
     acts += [
         # At as_of on one clock or the other, or on both.
@@ -158,7 +173,14 @@ def _activities() -> list[dict[str, Any]]:
         _act("T05", "email_reply", AS_OF - 3 * DAY),
         # Unknown type, direction and channel.
         _act("T06", "smoke_signal", AS_OF - DAY, channel="smoke", value=3.0),
-        _act("T06", "smoke_signal", AS_OF - DAY, direction="sideways", channel="web", value=float(2**40) + 0.0005),
+        _act(
+            "T06",
+            "smoke_signal",
+            AS_OF - DAY,
+            direction="sideways",
+            channel="web",
+            value=float(2**40) + 0.0005,
+        ),
         _act("T06", "webinar", AS_OF - 40 * DAY, direction=None, channel=None),
         _act("T06", "smoke_signal", AS_OF - DAY, direction="Inbound", channel="phone", value=-3e16),
         # Before the lead was created, and long ago.

@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from oracles.canonical import Crm, Row
-
 from propensity.features.firmographic import FREE_MAIL_DOMAINS
 from propensity.features.titles import DEPARTMENTS, SENIORITY
 
@@ -22,7 +21,9 @@ def person_values(crm: Crm, lead: Row) -> dict[str, Any]:
     }
     if has("leads", "source"):
         offline = {word.lower() for word in settings.offline_sources}
-        values["firmographic_source_is_offline"] = _truth(lead["source"], lambda text: text.lower() in offline)
+        values["firmographic_source_is_offline"] = _truth(
+            lead["source"], lambda text: text.lower() in offline
+        )
     if has("leads", "title"):
         values["firmographic_seniority_rank"] = seniority(lead["title"])
         values["firmographic_department"] = department(lead["title"])

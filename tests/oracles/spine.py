@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from oracles.canonical import Crm, Row
-
 from propensity.config import Config, parse_step
 
 DAY = timedelta(days=1)
@@ -35,7 +34,11 @@ def first_instant(day: date, zone: ZoneInfo) -> datetime:
 def calendar(first: datetime, last: datetime, step: str, zone: ZoneInfo) -> list[datetime]:
     """Each count-th of the local midnights after `first` that begin a month, a week, or a day."""
     count, unit = parse_step(step)
-    begins = {"months": lambda day: day.day == 1, "weeks": lambda day: day.weekday() == 0, "days": lambda _: True}
+    begins = {
+        "months": lambda day: day.day == 1,
+        "weeks": lambda day: day.weekday() == 0,
+        "days": lambda _: True,
+    }
     day, midnights = first.astimezone(zone).date(), list[datetime]()
     while day <= last.astimezone(zone).date():
         instant = first_instant(day, zone)
@@ -50,9 +53,10 @@ def training(crm: Crm, through: datetime) -> list[Snapshot]:
     config = crm.config
     horizon = timedelta(days=config.outcome.horizon_days)
     last = through - horizon - timedelta(days=config.outcome.recording_lag_days)
+    shared = _calendar_of(config, min(row["created_at"] for row in crm.leads.values()), last)
     found: list[Snapshot] = []
     for lead in crm.leads.values():
-        for as_of in _moments(crm, lead, last):
+        for as_of in shared if config.snapshots.age_days is None else _at_age(config, lead):
             label = _label(crm, lead, as_of, horizon)
             if label is not None and as_of <= last:
                 found.append(Snapshot(as_of, lead["lead_id"], label))
@@ -70,12 +74,9 @@ def flat_training(crm: Crm, through: datetime) -> list[Snapshot]:
     )
 
 
-def _moments(crm: Crm, lead: Row, last: datetime) -> list[datetime]:
-    snapshots = crm.config.snapshots
-    if snapshots.age_days is not None:
-        moments = [lead["created_at"] + timedelta(days=snapshots.age_days)]
-        return [at for at in moments if snapshots.start is None or at >= snapshots.start]
-    return _calendar_of(crm.config, min(row["created_at"] for row in crm.leads.values()), last)
+def _at_age(config: Config, lead: Row) -> list[datetime]:
+    start, at = config.snapshots.start, lead["created_at"] + timedelta(days=config.snapshots.age_days)
+    return [at] if start is None or at >= start else []
 
 
 def _calendar_of(config: Config, first_created: datetime, last: datetime) -> list[datetime]:

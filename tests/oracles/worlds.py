@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
+
 from oracles.canonical import World
 
 BASE = datetime(2025, 1, 1, tzinfo=UTC)
@@ -73,7 +74,9 @@ times = st.builds(
     st.sampled_from([0, 1, 4, 10, 11, 14, 20, 21, 24, 30, 31, 34, 41, 44, 51, 54, 61, 64, 71, 80]),
     st.sampled_from([0 * US, 0 * US, US, -US, DAY / 2]),
 )
-later_times = st.builds(lambda day, shift: BASE + day * DAY + shift, st.sampled_from([11, 31, 71]), st.sampled_from([0 * US, US]))
+later_times = st.builds(
+    lambda day, shift: BASE + day * DAY + shift, st.sampled_from([11, 31, 71]), st.sampled_from([0 * US, US])
+)
 lags = st.sampled_from([None, None, 0 * DAY, US, DAY / 2, 10 * DAY, 90 * DAY, -DAY])
 accounts = st.sampled_from([None, *ACCOUNTS])
 currencies = st.sampled_from([None, "EUR", "USD", "XXX"])
@@ -168,7 +171,11 @@ def worlds(draw: st.DrawFn) -> World:
     tables = {
         "leads": [draw(lead(name, at)) for name, at in zip(names, created, strict=True)],
         "accounts": draw(
-            st.lists(account(st.none() | times), max_size=6, unique_by=lambda row: (row["account_id"], row["valid_from"]))
+            st.lists(
+                account(st.none() | times),
+                max_size=6,
+                unique_by=lambda row: (row["account_id"], row["valid_from"]),
+            )
         ),
         "activities": draw(st.lists(act(), max_size=20)),
         "stages": draw(st.lists(stage(), max_size=6)),
@@ -187,7 +194,7 @@ def known_leads_only(world: World) -> World:
     )
 
 
-many_worlds = st.lists(worlds(), min_size=6, max_size=10)
+many_worlds = st.lists(worlds(), min_size=12, max_size=16)
 """Enough to be worth a query."""
 
 
@@ -208,7 +215,13 @@ def side_by_side(parts: Iterable[World]) -> World:
 
 def seed_world() -> World:
     """One row a table: what a bench is loaded from before its rows are exchanged."""
-    at = {"occurred_at": BASE, "entered_at": BASE, "recorded_at": BASE, "created_at": BASE, "account_id": "A0"}
+    at = {
+        "occurred_at": BASE,
+        "entered_at": BASE,
+        "recorded_at": BASE,
+        "created_at": BASE,
+        "account_id": "A0",
+    }
     known: dict[str, Any] = {**at, "lead_id": "L0", "type": "call", "stage": "new", "amount": 1.0}
     rows = {name: [{column: known.get(column) for column in columns}] for name, columns in COLUMNS.items()}
     return World({**rows, **STILL}, COLUMNS)

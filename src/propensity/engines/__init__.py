@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from propensity.engines.untyped import Value
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
@@ -41,15 +43,15 @@ class Source:
 class Functions(Protocol):
     """Scalar functions that engines spell differently; each takes and gives Ibis columns."""
 
-    def epoch_us(self, instant: ir.TimestampValue) -> ir.IntegerValue:
+    def epoch_us(self, instant: Value) -> Value:
         """Microseconds since 1970-01-01 UTC (int64)."""
         ...
 
-    def to_utc(self, local: ir.TimestampValue, zone: str) -> ir.TimestampValue:
+    def to_utc(self, local: Value, zone: str) -> Value:
         """The UTC instant of a wall-clock time in an IANA zone; of two such instants (clocks go back) the later."""
         ...
 
-    def parse_timestamp(self, text: ir.StringValue, pattern: str) -> ir.TimestampValue:
+    def parse_timestamp(self, text: Value, pattern: str) -> Value:
         """A time from text by a strptime pattern; null where it does not fit.
 
         It is a wall-clock time without a zone, or an instant in UTC where the pattern reads a zone (%z).
@@ -61,7 +63,7 @@ class Functions(Protocol):
         """
         ...
 
-    def as_float(self, integers: ir.IntegerValue) -> ir.FloatingValue:
+    def as_float(self, integers: Value) -> Value:
         """A sum of integers as float64, exact up to 2**53."""
         ...
 

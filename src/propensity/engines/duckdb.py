@@ -1,5 +1,7 @@
 """The embedded engine: DuckDB behind Ibis. The only file that knows DuckDB."""
 
+# ruff: noqa: S608 - SQL is this file's trade; what comes from outside goes through `_quoted` or `_identifier`.
+
 from __future__ import annotations
 
 import shutil
@@ -15,7 +17,9 @@ import ibis.expr.datatypes as dt
 
 from propensity.engines import ROW, Source
 from propensity.engines.delimited import Layout, layout, plain
+from propensity.engines.files import PATTERN_SIGNS, files_of, is_file
 from propensity.engines.parquet import same_columns
+from propensity.engines.untyped import Value
 from propensity.errors import ConfigError, SchemaError, SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -27,13 +31,11 @@ if TYPE_CHECKING:
 _UTC = dt.Timestamp(timezone="UTC", scale=6)
 _LOCAL = dt.Timestamp(scale=6)
 _LONGEST_LINE_BYTES = 1 << 25
-_PATTERN = "*?["
-_UNREADABLE = (
-    duckdb.IOException,
-    duckdb.InvalidInputException,
-    duckdb.ConversionException,
-    duckdb.OutOfRangeException,
-    duckdb.SerializationException,
+_OUR_OWN_MISTAKES = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ParserException,
+    duckdb.InternalException,
 )
 _READ_AS_THEY_ARE = frozenset(
     {"BOOLEAN", "FLOAT", "DOUBLE", "DECIMAL", "VARCHAR", "DATE", "TIMESTAMP WITH TIME ZONE"}
@@ -63,17 +65,17 @@ def _try_strptime_zoned(text: Any, pattern: Any) -> Any: ...
 
 
 class DuckDBFunctions:
-    """DuckDB's names for the functions that engines spell differently; what a UDF gives, Ibis types as Value."""
+    """DuckDB's names for the functions that engines spell differently."""
 
-    def epoch_us(self, instant: ir.TimestampValue) -> Any:
+    def epoch_us(self, instant: Value) -> Value:
         """Microseconds since the epoch; Ibis's own `delta` is a hundred times slower."""
         return _epoch_us(instant)
 
-    def to_utc(self, local: ir.TimestampValue, zone: str) -> Any:
+    def to_utc(self, local: Value, zone: str) -> Value:
         """Wall-clock time to instant, by ICU's rules for nights when clocks change."""
         return _timezone(zone, local)
 
-    def parse_timestamp(self, text: ir.StringValue, pattern: str) -> Any:
+    def parse_timestamp(self, text: Value, pattern: str) -> Value:
         """Strptime that gives null where the text does not fit."""
         with duckdb.connect() as probe:
             try:
@@ -83,7 +85,7 @@ class DuckDBFunctions:
         zoned = kind is not None and "ZONE" in str(kind[0])
         return _try_strptime_zoned(text, pattern) if zoned else _try_strptime(text, pattern)
 
-    def as_float(self, integers: ir.IntegerValue) -> ir.FloatingValue:
+    def as_float(self, integers: Value) -> Value:
         """DuckDB's integer sum is a HUGEINT that casts to DOUBLE without loss up to 2**53."""
         return integers.cast("float64")
 
@@ -130,7 +132,7 @@ class DuckDBEngine:
 
         Nothing is sniffed: names, delimiter and what comes before the header are found by `layout`.
         """
-        originals = self._files(path)
+        originals = files_of(path)
         files = [self._reachable(plain(file, options.encoding, self._scratch)) for file in originals]
         found = [layout(file, options, original) for file, original in zip(files, originals, strict=True)]
         _same_layout(originals, found)
@@ -178,7 +180,7 @@ class DuckDBEngine:
 
     def read_parquet(self, path: Path) -> Source:
         """Read without copying; several files must have the same columns, in any order."""
-        files = self._files(path)
+        files = files_of(path)
         same_columns(files)
         source = f"read_parquet([{_list([self._reachable(file) for file in files])}], union_by_name = true, hive_partitioning = false)"
         try:
@@ -188,7 +190,7 @@ class DuckDBEngine:
 
     def read_database(self, path: Path, table: str) -> Source:
         """Attach a DuckDB file, read-only."""
-        if not _is_file(path):
+        if not is_file(path):
             raise SourceError(f"data.database {path} does not exist.")
         try:
             if path not in self._attached:
@@ -246,22 +248,9 @@ class DuckDBEngine:
     def _scratch(self) -> Path:
         return self._folder / f"{self._next('utf8')}.csv"
 
-    def _files(self, path: Path) -> list[Path]:
-        """The file of that name; else the files that a pattern in the last part of the path stands for."""
-        pattern = any(sign in path.name for sign in _PATTERN) and not _is_file(path)
-        files = sorted(path.parent.glob(path.name)) if pattern else [path]
-        if not files or not all(_is_file(file) for file in files):
-            raise SourceError(
-                f"{path} does not exist. Set the table's `path`, or data.folder that it is relative to."
-            )
-        empty = [file for file in files if file.stat().st_size == 0]
-        if empty:
-            raise SourceError(f"{empty[0]} is empty: it has not even a header.")
-        return files
-
     def _reachable(self, file: Path) -> Path:
         """DuckDB takes a name with * for a pattern, whatever the file is called: give such a file another name."""
-        if not any(sign in str(file) for sign in _PATTERN):
+        if not any(sign in str(file) for sign in PATTERN_SIGNS):
             return file
         link = self._folder / f"{self._next('link')}{file.suffix}"
         link.symlink_to(file.resolve())
@@ -275,7 +264,9 @@ def _explained() -> Generator[None]:
         yield
     except duckdb.OutOfMemoryException as error:
         raise UsageError(_out_of_memory(error)) from error
-    except _UNREADABLE as error:
+    except _OUR_OWN_MISTAKES:
+        raise
+    except duckdb.Error as error:
         raise SourceError(f"the data cannot be read: {_first_line(error)}") from error
 
 
@@ -291,13 +282,6 @@ def _same_layout(files: Sequence[Path], layouts: Sequence[Layout]) -> None:
                 f"{found.delimiter!r}) instead of {', '.join(layouts[0].columns)} (delimiter {layouts[0].delimiter!r}). "
                 "Files of one table must be laid out alike."
             )
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError as error:  # a name too long, a folder that may not be entered
-        raise SourceError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _quoted(value: object) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ibis
 
 from propensity.engines import ROW
+from propensity.engines.files import files_of
+from propensity.engines.untyped import Table, Value
 from propensity.schema import TABLES, TableName
 from propensity.sources.checks import check_table, refuse_bad_tables, write_quarantine
 from propensity.sources.findings import AMOUNTS, find
@@ -18,8 +19,6 @@ from propensity.sources.mapping import FOUND, RULE, Mapped, map_table
 from propensity.sources.report import CheckReport, TableReport
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
     from propensity.config import Config
     from propensity.engines import Engine
 
@@ -33,7 +32,7 @@ class Canonical:
 
     engine: Engine
     config: Config
-    tables: Mapping[TableName, ir.Table]
+    tables: Mapping[TableName, Table]
     present: Mapping[TableName, frozenset[str]]
     report: CheckReport
 
@@ -64,7 +63,7 @@ def load(engine: Engine, config: Config) -> Canonical:
         More rows break a rule than `checks.max_quarantined_share` allows. The quarantine is written first.
     """
     mapped: dict[TableName, Mapped] = {}
-    flagged: dict[TableName, ir.Table] = {}
+    flagged: dict[TableName, Table] = {}
     reports: dict[TableName, TableReport] = {}
     for name in TABLES:
         if name not in config.tables:
@@ -72,14 +71,18 @@ def load(engine: Engine, config: Config) -> Canonical:
         mapped[name] = map_table(engine, config, name)
         flagged[name], report = check_table(engine, mapped[name], flagged.get("leads"))
         reports[name] = replace(report, sha256=source_sha256(config, name))
-    rejected = {name: table.rejected for name, table in mapped.items() if table.rejected is not None}
+    rejected: dict[TableName, Table] = {
+        name: table.rejected for name, table in mapped.items() if table.rejected is not None
+    }
     write_quarantine(engine, flagged, config.paths.quarantine, rejected)
     refuse_bad_tables(
         reports, max_share=config.checks.max_quarantined_share, quarantine=config.paths.quarantine
     )
-    clean = {name: _finished(table, name, config, flagged) for name, table in flagged.items()}
+    clean: dict[TableName, Table] = {
+        name: _finished(table, name, config, flagged) for name, table in flagged.items()
+    }
     findings = find(engine, config, clean, flagged, mapped)
-    present = {name: table.present for name, table in mapped.items()}
+    present: dict[TableName, frozenset[str]] = {name: table.present for name, table in mapped.items()}
     return Canonical(engine, config, clean, present, CheckReport(reports, findings))
 
 
@@ -90,21 +93,13 @@ def source_sha256(config: Config, name: TableName) -> str | None:
     if path is None:
         return None
     digest = hashlib.sha256()
-    for file in _files(path):
+    for file in files_of(path / "*.parquet" if path.is_dir() else path):
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        return sorted(path.glob("*.parquet"))
-    return sorted(path.parent.glob(path.name)) if any(sign in path.name for sign in "*?[") else [path]
-
-
-def _finished(
-    flagged: ir.Table, name: TableName, config: Config, tables: Mapping[TableName, ir.Table]
-) -> ir.Table:
+def _finished(flagged: Table, name: TableName, config: Config, tables: Mapping[TableName, Table]) -> Table:
     """Only good rows; second clocks, directions and channels filled where the source is silent; base currency."""
     table = flagged.filter(flagged[RULE].isnull()).drop(ROW, RULE, FOUND)
     if name == "stages":
@@ -122,13 +117,13 @@ def _finished(
     return _in_base_currency(table, amount, config.data.currency, tables.get("rates")) if amount else table
 
 
-def _looked_up(column: ir.StringValue, values: Mapping[str, str]) -> ir.StringValue:
+def _looked_up(column: Value, values: Mapping[str, str]) -> Value:
     if not values:
         return ibis.null("string")
     return ibis.cases(*((column == key, value) for key, value in values.items()), else_=ibis.null("string"))
 
 
-def _in_base_currency(table: ir.Table, amount: str, base: str, rates: ir.Table | None) -> ir.Table:
+def _in_base_currency(table: Table, amount: str, base: str, rates: Table | None) -> Table:
     """Amounts times their rate; without a rate null (a finding counts them)."""
     foreign = table["currency"].notnull() & (table["currency"] != base)
     if rates is None:

@@ -11,14 +11,13 @@ import ibis
 import pyarrow.csv as pacsv
 
 from propensity.engines import ROW
+from propensity.engines.untyped import Table, Value
 from propensity.errors import ConfigError, ContractError, SourceError
 from propensity.schema import TABLES, TableName
 from propensity.sources.mapping import FOUND, RULE, Mapped
 from propensity.sources.report import Broken, TableReport
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
     from propensity.engines import Engine
 
 EXAMPLES = 3
@@ -29,7 +28,7 @@ _BATCH_ROWS = 50_000
 NOT_A_ROW = "the line is no row"
 
 
-def check_table(engine: Engine, mapped: Mapped, leads: ir.Table | None) -> tuple[ir.Table, TableReport]:
+def check_table(engine: Engine, mapped: Mapped, leads: Table | None) -> tuple[Table, TableReport]:
     """Flag every row of a mapped table with the first rule that it breaks.
 
     Parameters
@@ -102,9 +101,9 @@ def refuse_bad_tables(
 
 def write_quarantine(
     engine: Engine,
-    flagged: Mapping[TableName, ir.Table],
+    flagged: Mapping[TableName, Table],
     folder: Path,
-    rejected: Mapping[TableName, ir.Table],
+    rejected: Mapping[TableName, Table],
 ) -> dict[TableName, Path]:
     """Write each table's bad rows with `_row`, `_rule` and `_found`, one CSV a table; remove files of clean tables.
 
@@ -129,7 +128,7 @@ def write_quarantine(
     return written
 
 
-def _write(engine: Engine, parts: list[ir.Table], path: Path) -> bool:
+def _write(engine: Engine, parts: list[Table], path: Path) -> bool:
     """Write the rows of all parts under `path` at once, or remove what an earlier run left there when there is none."""
     batches = (batch for part in parts for batch in engine.stream(part, _BATCH_ROWS) if batch.num_rows)
     first = next(batches, None)
@@ -151,7 +150,7 @@ def _write(engine: Engine, parts: list[ir.Table], path: Path) -> bool:
     return True
 
 
-def _as_rows(rejected: ir.Table, schema: ibis.Schema) -> ir.Table:
+def _as_rows(rejected: Table, schema: ibis.Schema) -> Table:
     """Lines that were no rows, in the shape of those that were."""
     known = {
         RULE: ibis.literal(f"{NOT_A_ROW}: ") + rejected["why"],
@@ -161,7 +160,7 @@ def _as_rows(rejected: ir.Table, schema: ibis.Schema) -> ir.Table:
     return rejected.order_by("file", "line").select(**columns)
 
 
-def _rejected(engine: Engine, rejected: ir.Table) -> tuple[int, tuple[str, ...]]:
+def _rejected(engine: Engine, rejected: Table) -> tuple[int, tuple[str, ...]]:
     """How many lines were no rows, and three of them."""
     total = engine.collect(rejected.aggregate(lines=rejected["lines"].sum().cast("int64")))["lines"][
         0
@@ -177,7 +176,7 @@ def _rejected(engine: Engine, rejected: ir.Table) -> tuple[int, tuple[str, ...]]
     )
 
 
-def _with_duplicates(mapped: Mapped) -> ir.Table:
+def _with_duplicates(mapped: Mapped) -> Table:
     """Of rows with the same key all but one break a rule; which one stays does not depend on the rows' order."""
     key = TABLES[mapped.name].key
     table = mapped.table
@@ -185,7 +184,7 @@ def _with_duplicates(mapped: Mapped) -> ir.Table:
         return table
     others = [table[column] for column in table.columns if column not in (*key, ROW, RULE, FOUND)]
     others.append(table[ROW])  # among rows that are equal in all else
-    place = ibis.row_number().over(
+    place: Value = ibis.row_number().over(
         group_by=[*key, table[RULE].isnull()], order_by=[column.asc(nulls_first=False) for column in others]
     )
     duplicate = table[RULE].isnull() & (place > 0)
@@ -199,12 +198,12 @@ def _with_duplicates(mapped: Mapped) -> ir.Table:
     ).drop("_duplicate")
 
 
-def _with_references(table: ir.Table, name: TableName, leads: ir.Table) -> ir.Table:
+def _with_references(table: Table, name: TableName, leads: Table) -> Table:
     """Facts of leads that are not there, or that were set aside."""
     known = leads.group_by("lead_id").aggregate(_kept=leads[RULE].isnull().any())
     joined = table.left_join(known, "lead_id")
     joined = joined.drop(*(column for column in joined.columns if column.endswith("_right")))
-    rules: list[tuple[ir.BooleanValue, str]] = [
+    rules: list[tuple[Value, str]] = [
         (joined[RULE].notnull(), joined[RULE]),
         (joined["lead_id"].notnull() & joined["_kept"].isnull(), "lead_id is no known lead"),
         (joined["lead_id"].notnull() & ~joined["_kept"], LEAD_SET_ASIDE),
@@ -217,7 +216,7 @@ def _with_references(table: ir.Table, name: TableName, leads: ir.Table) -> ir.Ta
     return joined.mutate(**{RULE: rule, FOUND: ibis.coalesce(joined[FOUND], joined["lead_id"])}).drop("_kept")
 
 
-def _examples(engine: Engine, flagged: ir.Table, rule: str) -> tuple[str, ...]:
+def _examples(engine: Engine, flagged: Table, rule: str) -> tuple[str, ...]:
     rows = engine.collect(
         flagged.filter(flagged[RULE] == rule)
         .order_by(ROW)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from propensity.engines.untyped import Table, Value
 from propensity.schema import TableName
 from propensity.sources.mapping import RULE, Mapped, named
 from propensity.sources.report import Finding
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
     from propensity.config import Config
     from propensity.engines import Engine
 
@@ -25,8 +24,8 @@ _SECONDS_A_DAY = 86_400
 def find(
     engine: Engine,
     config: Config,
-    tables: Mapping[TableName, ir.Table],
-    flagged: Mapping[TableName, ir.Table],
+    tables: Mapping[TableName, Table],
+    flagged: Mapping[TableName, Table],
     mapped: Mapping[TableName, Mapped],
 ) -> tuple[Finding, ...]:
     """Look for what may surprise: unused columns, unknown words, amounts without a rate, lags, empty tables."""
@@ -67,7 +66,7 @@ def _time_findings(config: Config, mapped: Mapping[TableName, Mapped]) -> list[F
     return findings
 
 
-def _activity_findings(engine: Engine, config: Config, tables: Mapping[TableName, ir.Table]) -> list[Finding]:
+def _activity_findings(engine: Engine, config: Config, tables: Mapping[TableName, Table]) -> list[Finding]:
     if "activities" not in tables:
         return []
     acts = tables["activities"]
@@ -92,7 +91,7 @@ def _activity_findings(engine: Engine, config: Config, tables: Mapping[TableName
     return findings
 
 
-def _stage_findings(engine: Engine, config: Config, tables: Mapping[TableName, ir.Table]) -> list[Finding]:
+def _stage_findings(engine: Engine, config: Config, tables: Mapping[TableName, Table]) -> list[Finding]:
     if "stages" not in tables:
         return []
     stages = tables["stages"]
@@ -125,7 +124,7 @@ def _stage_findings(engine: Engine, config: Config, tables: Mapping[TableName, i
     return []
 
 
-def _reference_findings(engine: Engine, tables: Mapping[TableName, ir.Table]) -> list[Finding]:
+def _reference_findings(engine: Engine, tables: Mapping[TableName, Table]) -> list[Finding]:
     findings: list[Finding] = []
     if "accounts" in tables:
         leads, accounts = tables["leads"], tables["accounts"]
@@ -136,9 +135,7 @@ def _reference_findings(engine: Engine, tables: Mapping[TableName, ir.Table]) ->
     return findings
 
 
-def _currency_findings(
-    engine: Engine, config: Config, flagged: Mapping[TableName, ir.Table]
-) -> list[Finding]:
+def _currency_findings(engine: Engine, config: Config, flagged: Mapping[TableName, Table]) -> list[Finding]:
     """Amounts that became null because nobody said what their currency is worth."""
     findings: list[Finding] = []
     for name, amount in AMOUNTS.items():
@@ -166,7 +163,7 @@ def _currency_findings(
     return findings
 
 
-def _scalar(engine: Engine, value: ir.Scalar) -> int | float | None:
+def _scalar(engine: Engine, value: Value) -> int | float | None:
     return engine.collect(value.as_table()).column(0)[0].as_py()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from propensity.engines import ROW, Source
+from propensity.engines.untyped import Table, Value
 from propensity.errors import ConfigError, SchemaError, SourceError
 from propensity.schema import TABLES, Column, TableName
 from propensity.sources.parsing import Parsed, Reading, as_text, parse
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
     from propensity.config import Config, ExtraColumn, TableConfig
     from propensity.engines import Engine
 
@@ -49,11 +49,11 @@ class Mapped:
     """
 
     name: TableName
-    table: ir.Table
+    table: Table
     origin: str
     present: frozenset[str]
     unused: tuple[str, ...]
-    rejected: ir.Table | None
+    rejected: Table | None
 
 
 def read_source(engine: Engine, config: Config, name: TableName) -> tuple[Source, str]:
@@ -64,7 +64,7 @@ def read_source(engine: Engine, config: Config, name: TableName) -> tuple[Source
             raise SourceError(f"tables.{name} has neither a path nor a table of data.database.")
         return engine.read_database(config.data.database, source.table), source.table
     path = config.data.folder / source.path
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - unlike is_dir it is False for a name too long
         if not any(path.glob("*.parquet")):
             raise SourceError(f"tables.{name}.path {path} is a folder without Parquet files.")
         return engine.read_parquet(path / "*.parquet"), path.name
@@ -116,12 +116,13 @@ class _Mapper:
     """Collects the columns of one table and the rules that they imply."""
 
     def __init__(self, engine: Engine, config: Config, name: TableName, opened: Source, origin: str) -> None:
-        self.engine, self.config, self.name, self.opened, self.origin = engine, config, name, opened, origin
+        self.engine, self.config, self.opened, self.origin = engine, config, opened, origin
+        self.name: TableName = name
         self.raw = opened.table
         self.source: TableConfig = config.tables[name]
         self.used: set[str] = set()
-        self.values: dict[str, ir.Value] = {}
-        self.rules: list[tuple[ir.BooleanValue, str, ir.StringValue]] = []
+        self.values: dict[str, Value] = {}
+        self.rules: list[tuple[Value, str, Value]] = []
 
     def mapped(self) -> Mapped:
         """Build the whole table."""
@@ -175,7 +176,7 @@ class _Mapper:
             return mapping.column
         return column.name if column.name in self.opened.columns else None
 
-    def _raw(self, column: str) -> ir.Column:
+    def _raw(self, column: str) -> Value:
         """The source's column of that name; `_row` is the row's number unless the source has such a column.
 
         Raises
@@ -216,7 +217,7 @@ class _Mapper:
         if parsed.bad is not None:
             self._rule(parsed.bad, f"{raw_name} is {parsed.rule}", raw_name)
 
-    def _rule(self, broken: ir.BooleanValue, rule: str, raw_name: str) -> None:
+    def _rule(self, broken: Value, rule: str, raw_name: str) -> None:
         self.rules.append((broken, rule, self._raw(raw_name).cast("string")))
 
     def _add_extra(self, name: str, extra: ExtraColumn) -> None:
@@ -231,12 +232,12 @@ class _Mapper:
             )
             self._add(name + KNOWN_AT_SUFFIX, known, extra.known_at)
 
-    def _position(self) -> ir.IntegerValue:
+    def _position(self) -> Value:
         """Flat leads without dates: the rank of each row in the declared order; ties share a rank. Null elsewhere."""
         if self.source.order_by is None:
             return ibis.null("int64")
         if self.source.order_by == "file":
-            key: ir.Value = self.raw[ROW]
+            key: Value = self.raw[ROW]
         else:
             text = as_text(self._raw(self.source.order_by), self._reading("", ()))
             number = text.try_cast("float64")
@@ -246,7 +247,8 @@ class _Mapper:
                 self.source.order_by,
             )
             # Numbers in the order of their values, words after them in the order of their letters.
-            key = ibis.struct({"word": number.isnull(), "number": number.fill_null(0.0), "text": text})
+            word = ibis.cases((number.isnull(), text), else_="")
+            key = ibis.struct({"word": number.isnull(), "number": number.fill_null(0.0), "text": word})
         ordered = key.desc() if self.source.order == "descending" else key.asc()
         return ibis.rank().over(order_by=ordered).cast("int64")
 

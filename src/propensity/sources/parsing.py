@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
+from propensity.engines.untyped import Value
 
+if TYPE_CHECKING:
     from propensity.engines import Functions
     from propensity.schema import ColumnType
 
@@ -35,8 +35,8 @@ _BAD_WORDS: Mapping[str, str] = {
 class Parsed:
     """A canonical column: its values, and where the source had something that does not fit (None: cannot happen)."""
 
-    value: ir.Value
-    bad: ir.BooleanValue | None
+    value: Value
+    bad: Value | None
     rule: str
 
 
@@ -50,7 +50,7 @@ class Reading:
     zone: str = "UTC"
 
 
-def parse(column: ir.Column, kind: ColumnType, how: Reading, functions: Functions) -> Parsed:
+def parse(column: Value, kind: ColumnType, how: Reading, functions: Functions) -> Parsed:
     """Read a source column as a canonical type.
 
     A null word, an empty text and NaN are null. Anything else that cannot be read as `kind` is null and flagged.
@@ -75,14 +75,16 @@ def parse(column: ir.Column, kind: ColumnType, how: Reading, functions: Function
     return Parsed(value, bad, _BAD_WORDS[kind])
 
 
-def as_text(column: ir.Column, how: Reading) -> ir.StringValue:
+def as_text(column: Value, how: Reading) -> Value:
     """The column as trimmed text: null words and blanks are null, mapped values replaced; 7.0 reads as 7."""
     kind = column.type()
+    text: Value
     if kind.is_floating():
-        whole = (column == column.floor()) & (column.abs() < 2**53)
+        nearest = column.try_cast("int64")  # null where it is out of range, as infinity is
+        whole = (column == nearest.cast("float64")) & (column.abs() < 2**53)
         text = ibis.cases(
             (column.isnan(), ibis.null("string")),
-            (whole, column.try_cast("int64").cast("string")),
+            (whole, nearest.cast("string")),
             else_=column.cast("string"),
         )
     else:
@@ -91,11 +93,12 @@ def as_text(column: ir.Column, how: Reading) -> ir.StringValue:
     if how.null_words:
         text = ibis.cases((text.isin(list(how.null_words)), ibis.null("string")), else_=text)
     if how.values:
-        text = ibis.cases(*((text == old, new) for old, new in how.values.items()), else_=text).nullif("")
+        text = ibis.cases(*((text == old, new) for old, new in how.values.items()), else_=text)
+        text = text.nullif("")
     return text
 
 
-def _boolean(text: ir.StringValue) -> ir.BooleanValue:
+def _boolean(text: Value) -> Value:
     word = text.lower()
     return ibis.cases(
         (word.isin(TRUE_WORDS), ibis.literal(True)),
@@ -104,12 +107,10 @@ def _boolean(text: ir.StringValue) -> ir.BooleanValue:
     )
 
 
-def _timestamp(
-    column: ir.Column, text: ir.StringValue, how: Reading, functions: Functions
-) -> ir.TimestampValue:
+def _timestamp(column: Value, text: Value, how: Reading, functions: Functions) -> Value:
     """UTC instants. A date without a time of day is the last microsecond of that day, local time."""
     kind = column.type()
-    known = text.notnull()
+    value: Value
     if kind.is_timestamp() and kind.timezone:
         value = column.cast("timestamp('UTC', 6)")
     elif kind.is_timestamp():
@@ -120,11 +121,11 @@ def _timestamp(
         value = _formatted(text, how.format, how.zone, functions)
     else:
         value = _iso(text, how.zone, functions)
-    held = known & value.between(ibis.literal(_EARLIEST), ibis.literal(_LATEST))
+    held = text.notnull() & (value >= ibis.literal(_EARLIEST)) & (value <= ibis.literal(_LATEST))
     return ibis.cases((held, value), else_=ibis.null("timestamp('UTC', 6)"))
 
 
-def _formatted(text: ir.StringValue, pattern: str, zone: str, functions: Functions) -> ir.TimestampValue:
+def _formatted(text: Value, pattern: str, zone: str, functions: Functions) -> Value:
     found = functions.parse_timestamp(text, pattern)
     if found.type().timezone:
         return found
@@ -132,7 +133,7 @@ def _formatted(text: ir.StringValue, pattern: str, zone: str, functions: Functio
     return functions.to_utc(_end_of_day(found) if dated else found, zone)
 
 
-def _iso(text: ir.StringValue, zone: str, functions: Functions) -> ir.TimestampValue:
+def _iso(text: Value, zone: str, functions: Functions) -> Value:
     """Only these shapes, because what an engine casts beyond them it may take for midnight, or for another zone."""
     local = text.try_cast("timestamp(6)")
     zoned = text.re_replace(r" ?(Z|z|UTC|GMT)$", "+00").re_replace(r" ([+-][\d:]+)$", r"\1")
@@ -145,5 +146,5 @@ def _iso(text: ir.StringValue, zone: str, functions: Functions) -> ir.TimestampV
     )
 
 
-def _end_of_day(midnight: ir.TimestampValue) -> ir.TimestampValue:
+def _end_of_day(midnight: Value) -> Value:
     return midnight + ibis.interval(days=1) - ibis.interval(microseconds=1)

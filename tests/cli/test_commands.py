@@ -1,0 +1,171 @@
+"""What the commands print and leave when all is well."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import propensity
+from cli.conftest import CONFIG, run
+
+pytestmark = pytest.mark.xdist_group("cli")
+COMMANDS = ["check", "train", "score", "promote", "rollback", "demo"]
+HEAVY = ["mlflow", "lightgbm", "sklearn", "pandas", "ibis", "duckdb", "pyarrow", "matplotlib", "scipy"]
+
+
+def process(*arguments: object, **more) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+    return subprocess.run(
+        list(map(str, arguments)),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        timeout=100,
+        **more,
+    )
+
+
+def test_check_as_json(place):
+    ended = run("check", *place.settings(), "--json")
+    assert ended.code == 0
+    found = ended.json
+    assert {"tables", "findings"} <= set(found)
+    assert set(found["tables"]) == {"leads", "accounts", "activities", "stages", "budgets", "products"}
+    for table in found["tables"].values():
+        assert table["rows"] == table["kept"] + sum(table["quarantined"].values())
+    assert found["tables"]["leads"]["quarantined"] == {"created_at is not a date or time": 1}
+    assert {"severity", "table", "message"} == set(found["findings"][0])
+
+
+def test_train_as_json(place):
+    found = place.train.json
+    assert set(found["metrics"]) == {
+        "roc_auc",
+        "average_precision",
+        "log_loss",
+        "brier",
+        "calibration_error",
+        "lift_top_decile",
+    }
+    for metric in found["metrics"].values():
+        assert set(metric) == {"value", "low", "high"}
+        assert metric["low"] <= metric["value"] <= metric["high"]
+    assert found["snapshots"] > found["conversions"] > 0
+    assert (found["model"], found["version"]) == ("demo", "1")
+    assert len(found["run_id"]) == 32
+
+
+def test_score_as_json_and_its_four_files(place):
+    found = place.score.json
+    assert found["as_of"] == "2026-06-01T00:00:00Z"
+    assert found["out"] == str(place.list)
+    assert Path(found["manifest"]) == place.list / "manifest.json"
+    assert found["listed"] + sum(found["removed"].values()) == found["scored"] == 500
+    assert {"do_not_contact", "already_converted", "disqualified"} <= set(found["removed"])
+    assert sorted(path.name for path in place.list.iterdir()) == [
+        "list.csv",
+        "list.parquet",
+        "manifest.json",
+        "scores.parquet",
+    ]
+    assert pq.read_metadata(place.list / "scores.parquet").num_rows == 500
+    assert pq.read_metadata(place.list / "list.parquet").num_rows == found["listed"]
+    assert json.loads((place.list / "manifest.json").read_text())["counts"]["listed"] == found["listed"]
+
+
+def test_progress_goes_to_stderr_also_with_json(place):
+    assert "Reading and checking the data" in place.score.err
+    assert "propensity:" not in place.score.err
+
+
+def test_without_json_people_get_a_screen(place):
+    ended = run("check", *place.settings())
+    assert ended.code == 0
+    assert "{" not in ended.out
+    assert "leads.csv" in ended.out
+
+
+def test_as_of_takes_a_zone(place, tmp_path):
+    ended = run(
+        "score", *place.settings(), "--json", "--as-of", "2026-03-01T02:00+02:00", "--out", tmp_path / "list"
+    )
+    assert ended.code == 0
+    assert ended.json["as_of"] == "2026-03-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example_and_the_exit_codes(command):
+    ended = run(command, "--help")
+    assert ended.code == 0
+    said = " ".join(ended.out.split())
+    assert f"Example: propensity {command} " in said
+    assert (
+        "Exit codes: 0 done, 2 usage or config, 3 data refused, 4 no usable model, 5 delivery failed" in said
+    )
+    assert "--set" in said
+
+
+def test_help_lists_the_commands_and_version_says_it():
+    ended = run("--help")
+    assert ended.code == 0
+    assert all(f"\n  {command} " in ended.out for command in COMMANDS)
+    assert run("--version").out == f"{propensity.__version__}\n"
+
+
+def test_without_arguments_the_help_is_shown():
+    ended = run()
+    assert ended.code in (0, 2)
+    assert "Usage: " in ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import propensity",
+        "import propensity.cli",
+        "import propensity.config, propensity.configfile, propensity.schema",
+    ],
+)
+def test_imports_stay_light(code):
+    heavy = process(
+        sys.executable, "-c", f"{code}; import sys; print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    assert heavy.stdout == "[]\n", heavy.stderr
+
+
+def test_help_stays_light():
+    script = "import sys; from propensity import cli; sys.argv = ['propensity', 'train', '--help']\ntry:\n    cli.main()\nexcept SystemExit:\n    pass\n"
+    ended = process(
+        sys.executable,
+        "-c",
+        f"{script}print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)",
+    )
+    assert "Usage: propensity train" in ended.stdout
+    assert ended.stderr == "[]\n"
+
+
+def test_a_process_ends_with_the_code_and_one_message(place, tmp_path):
+    program = Path(sys.executable).parent / "propensity"
+    ended = process(program, "check", *place.settings("data.folder=/nowhere"))
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert ended.stderr.splitlines()[-1].startswith("propensity: /nowhere/leads.csv does not exist.")
+    assert "Traceback" not in ended.stderr
+    ended = process(program, "check", "--config", CONFIG, "--set", "x", cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "propensity: --set 'x' is not dotted.key=value, such as outcome.horizon_days=45.\n"
+
+
+def test_a_process_in_json_mode_prints_one_object_and_nothing_else(place):
+    ended = process(
+        Path(sys.executable).parent / "propensity", "check", *place.settings(), "--json", "--strict"
+    )
+    assert ended.returncode == 6
+    assert set(json.loads(ended.stdout)) >= {"tables", "findings"}
+    assert ended.stdout.count("\n") == 1
