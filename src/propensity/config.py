@@ -265,7 +265,7 @@ class TrackingConfig(Model):
     """Where MLflow keeps runs and models."""
 
     uri: str = Field(
-        default="sqlite:///../mlflow.db",
+        default="sqlite:///mlflow.db",
         description="tracking server, or a SQLite file relative to this file",
     )
     artifacts: str | None = Field(
@@ -280,12 +280,12 @@ class TrackingConfig(Model):
 class PathsConfig(Model):
     """Where files land."""
 
-    models: Path = Field(default=Path("../models"), description="verified local cache of registered models")
+    models: Path = Field(default=Path("models"), description="verified local cache of registered models")
     out: Path = Field(
-        default=Path("../out"), description="lists, one folder each, unless --out says otherwise"
+        default=Path("out"), description="lists, one folder each, unless --out says otherwise"
     )
     quarantine: Path = Field(
-        default=Path("../out/quarantine"), description="rows that broke a rule, one file a table"
+        default=Path("out/quarantine"), description="rows that broke a rule, one file a table"
     )
 
 
