@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 _UTC = dt.Timestamp(timezone="UTC", scale=6)
 _LOCAL = dt.Timestamp(scale=6)
-_LONGEST_LINE_BYTES = 1 << 25
+_LONGEST_LINE_BYTES = 1 << 24
+_BUFFER_BYTES = 1 << 25
+"""DuckDB would take sixteen lines' worth of memory at once."""
 _OUR_OWN_MISTAKES = (
     duckdb.BinderException,
     duckdb.CatalogException,
@@ -143,7 +145,7 @@ class DuckDBEngine:
             f"auto_detect = false, columns = {{{columns}}}, header = true, skip = {found[0].skip}, comment = '', "
             f"delim = {_quoted(found[0].delimiter)}, quote = {_quoted(options.quote)}, "
             f"escape = {_quoted(options.quote)}, null_padding = false, strict_mode = true, "
-            f"max_line_size = {_LONGEST_LINE_BYTES}, ignore_errors = true, store_rejects = true, rejects_limit = 0, "
+            f"max_line_size = {_LONGEST_LINE_BYTES}, buffer_size = {_BUFFER_BYTES}, ignore_errors = true, store_rejects = true, rejects_limit = 0, "
             f"rejects_scan = '{name}_scans', rejects_table = '{name}_errors')"
         )
         try:
@@ -218,9 +220,9 @@ class DuckDBEngine:
         return Source(self._backend.table(view), tuple(str(row[0]) for row in described))
 
     def materialise(self, expression: ir.Table, name: str) -> ir.Table:
-        """Compute into a table of the working database."""
+        """Compute into a table of the working database, under a name that no earlier one has."""
         with _explained():
-            return self._backend.create_table(name, expression, overwrite=True)
+            return self._backend.create_table(self._next(name), expression)
 
     def register(self, name: str, table: pa.Table) -> ir.Table:
         """Copy an Arrow table into the working database."""

@@ -133,7 +133,6 @@ def _intent(config: FeaturesConfig) -> list[Feature]:
             f"intent_count_{days}d", "signs of buying", "acts",
             f"showed signs of buying {{times}} in the last {days} days", "activities",
             counter(days, kinds=intent), empty=0, zero=f"no sign of buying in the last {days} days",
-            direction=1,
         )
         for days in config.windows_days
     ]  # fmt: skip
@@ -214,7 +213,6 @@ def _decayed(config: FeaturesConfig, half_life_days: float) -> list[Feature]:
             over(which),
             empty=0,
             zero=zero,
-            direction=1 if name in ("dialogue", "intent") else 0,
             tellable=False,
         )
         for name, concept, words, zero, which in rows
@@ -287,7 +285,7 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
         engagement_feature(
             f"dialogue_count_{days}d", "dialogue", "acts", f"talked with us {{times}} in the last {days} days",
             "activities", _counter_of(days, lambda t: t["is_dialogue"]), empty=0,
-            zero=f"has not talked with us in the last {days} days", direction=1,
+            zero=f"has not talked with us in the last {days} days",
         )
         for days in config.windows_days
     ]  # fmt: skip
@@ -339,11 +337,10 @@ def engagement_feature(  # noqa: PLR0913
     null_when: str = "never",
     zero: str = "",
     kind: Literal["number", "category"] = "number",
-    direction: Literal[-1, 0, 1] = 0,
     tellable: bool = True,
 ) -> Feature:
     """A feature of this family, without the family's name in front of `name`."""
     return Feature(
         f"engagement_{name}", "engagement", concept, unit, sentence, over, expression,
-        empty=empty, null_when=null_when, zero=zero, kind=kind, direction=direction, tellable=tellable,
+        empty=empty, null_when=null_when, zero=zero, kind=kind, tellable=tellable,
     )  # fmt: skip

@@ -48,7 +48,9 @@ class Feature:
     empty
         The value where no fact was seen: 0 for counts; None means null, that is unknown.
     direction
-        1 or -1 where more is known to mean more or less likely; else 0. A constraint on the model.
+        1 or -1 where more is known to mean more or less likely; else 0. A constraint on the model. None of the
+        features that ship has one: on simulated worlds constraints on signs of buying and dialogue made the
+        out-of-fold log loss slightly worse.
     null_when
         When the value is null, for the catalogue.
     zero

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 TRUE_WORDS = ("true", "t", "yes", "y", "1", "1.0")
 FALSE_WORDS = ("false", "f", "no", "n", "0", "0.0")
-_DAY = r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}"
-_TIME = r"[ T]+\d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?"
-_ZONE = r" ?(Z|z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$"
+_ZONE = r"(?:Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
+_ISO = (
+    r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[ T]+\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?(?: ?" + _ZONE[:-1] + ")?)?$"
+)
+_LONGEST_DATE = len("2024-01-05")
+_UTC = "timestamp('UTC', 6)"
 _TIME_OF_DAY = re.compile(r"%-?[HIcXfgn]")
 _EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 """What Python and pandas can hold in any zone; engines also read `infinity` and the year 290000."""
@@ -112,7 +115,7 @@ def _timestamp(column: Value, text: Value, how: Reading, functions: Functions) -
     kind = column.type()
     value: Value
     if kind.is_timestamp() and kind.timezone:
-        value = column.cast("timestamp('UTC', 6)")
+        value = column.cast(_UTC)
     elif kind.is_timestamp():
         value = functions.to_utc(column.cast("timestamp(6)"), how.zone)
     elif kind.is_date():
@@ -122,7 +125,7 @@ def _timestamp(column: Value, text: Value, how: Reading, functions: Functions) -
     else:
         value = _iso(text, how.zone, functions)
     held = text.notnull() & (value >= ibis.literal(_EARLIEST)) & (value <= ibis.literal(_LATEST))
-    return ibis.cases((held, value), else_=ibis.null("timestamp('UTC', 6)"))
+    return ibis.cases((held, value), else_=ibis.null(_UTC))
 
 
 def _formatted(text: Value, pattern: str, zone: str, functions: Functions) -> Value:
@@ -136,13 +139,14 @@ def _formatted(text: Value, pattern: str, zone: str, functions: Functions) -> Va
 def _iso(text: Value, zone: str, functions: Functions) -> Value:
     """Only these shapes, because what an engine casts beyond them it may take for midnight, or for another zone."""
     local = text.try_cast("timestamp(6)")
-    zoned = text.re_replace(r" ?(Z|z|UTC|GMT)$", "+00").re_replace(r" ([+-][\d:]+)$", r"\1")
-    zoned = zoned.re_replace(r"([ T]\d{1,2}:\d{1,2})([+-][\d:]+)$", r"\1:00\2")
+    mended = text.re_replace(r" ?(Z|z|UTC|GMT)$", "+00").re_replace(r" ([+-][\d:]+)$", r"\1")
+    mended = mended.re_replace(r"([ T]\d{1,2}:\d{1,2})([+-][\d:]+)$", r"\1:00\2")
+    instant = ibis.coalesce(text.try_cast(_UTC), mended.try_cast(_UTC))
     return ibis.cases(
-        (text.re_search(_DAY + "$"), functions.to_utc(_end_of_day(local), zone)),
-        (text.re_search(_DAY + _TIME + "$"), functions.to_utc(local, zone)),
-        (text.re_search(_DAY + _TIME + _ZONE), zoned.try_cast("timestamp('UTC', 6)")),
-        else_=ibis.null("timestamp('UTC', 6)"),
+        (~text.re_search(_ISO), ibis.null(_UTC)),
+        (text.length() <= _LONGEST_DATE, functions.to_utc(_end_of_day(local), zone)),
+        (text.substr(_LONGEST_DATE).re_search(_ZONE), instant),
+        else_=functions.to_utc(local, zone),
     )
 
 
