@@ -104,18 +104,45 @@ def test_rows_are_numbered_in_the_order_of_a_large_file(tmp_path, threads):
         assert engine.collect(source.table.count().as_table()).column(0)[0].as_py() == 200_000
 
 
-@pytest.mark.parametrize(("threads", "place"), [(2, 10), (2, 150_000), (1, 299_999)])
-def test_an_open_quote_anywhere_loses_nothing_in_silence(tmp_path, threads, place):
+@pytest.mark.parametrize("others", ['"a, b"', "a"])
+@pytest.mark.parametrize(("threads", "place"), [(2, 10), (2, 150_000), (1, 199_999)])
+def test_an_open_quote_anywhere_loses_nothing_in_silence(tmp_path, threads, place, others):
     path = tmp_path / "n.csv"
-    path.write_text(
-        "n,t,x\n" + "".join(f'{n},{chr(34) if n == place else ""}text {n},"a, b"\n' for n in range(300_000))
-    )
+    lines = (f"{n},{chr(34) if n == place else ''}text {n},{others}\n" for n in range(200_000))
+    path.write_text("n,t,x\n" + "".join(lines))
     with DuckDBEngine(threads=threads) as engine:
-        source = engine.read_csv(path, CsvOptions())
-        kept = engine.collect(source.table.count().as_table()).column(0)[0].as_py()
-        lost = engine.collect(source.rejected)["lines"].to_pylist()
+        kept, lost = accounted(engine, path)
         assert lost
-        assert kept + sum(lost) == 300_000
+        assert kept + lost == 200_000
+
+
+@pytest.mark.parametrize("size", [10_000, 17_000_000, 40_000_000, 70_000_000])
+def test_a_line_of_any_length_is_read_or_counted(tmp_path, size):
+    path = tmp_path / "n.csv"
+    path.write_text("n,t\n1,x\n2," + "y" * size + "\n\n3,z\n\n4,z")
+    with DuckDBEngine(threads=2) as engine:
+        assert accounted(engine, path) == ((4, 0) if size < 16_000_000 else (3, 1))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "text",
+    ["a,b| 1,2|3,4", 'a,b||1,"x||y"|||2,"|"|', '|a,"b|c"|1,2|3|4,5||', "a|1||2|", 'a|1|"|"|', "a,b", "a,b||"],
+)
+def test_nothing_is_counted_that_is_not_lost(tmp_path, end, text):
+    path = tmp_path / "n.csv"
+    path.write_bytes(text.replace("|", end).encode())
+    want = {"a,b| 1,2|3,4": (2, 0), 'a,b||1,"x||y"|||2,"|"|': (2, 0), '|a,"b|c"|1,2|3|4,5||': (2, 1)}
+    want |= {"a|1||2|": (3, 0), 'a|1|"|"|': (2, 0), "a,b": (0, 0), "a,b||": (0, 0)}
+    with DuckDBEngine(threads=1) as engine:
+        assert accounted(engine, path) == want[text]
+
+
+def accounted(engine: DuckDBEngine, path: Path) -> tuple[int, int]:
+    """The rows that were read, and the lines that were no rows."""
+    source = engine.read_csv(path, CsvOptions())
+    kept = engine.collect(source.table.count().as_table()).column(0)[0].as_py()
+    return kept, sum(engine.collect(source.rejected)["lines"].to_pylist())
 
 
 def test_nothing_of_a_name_reaches_the_engine_as_code(engine, tmp_path):
@@ -137,3 +164,15 @@ def test_times_of_zones_do_not_depend_on_where_the_process_runs(monkeypatch):
 def test_the_temporary_folder_is_only_the_owners():
     with DuckDBEngine() as engine:
         assert Path(engine._folder).stat().st_mode & 0o077 == 0
+
+
+def test_lines_are_counted_alike_wherever_a_chunk_ends(tmp_path, monkeypatch):
+    from propensity.engines import delimited  # noqa: PLC0415
+
+    path = tmp_path / "n.csv"
+    path.write_bytes(b"a,b\r\n\r\n1,2\r\n\r\n\r\n3,4")
+    seen = set()
+    for size in range(1, 24):
+        monkeypatch.setattr(delimited, "_CHUNK_BYTES", size)
+        seen.add(delimited.count_lines(path, '"'))
+    assert seen == {delimited.Lines(6, 3, quoted=False, end="\n")}

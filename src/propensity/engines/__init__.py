@@ -31,8 +31,8 @@ class Source:
     columns
         The source's own column names, in the order of c1, c2, ...; a name may be there twice.
     rejected
-        What could not be read as a row, or None where that cannot be: `file`, `line` (int64, where it begins), `lines`
-        (int64, how many it spans), `why` and `text` (strings).
+        What could not be read as a row, or None where that cannot be: `file`, `line` (int64, where it begins; null where
+        that is not known), `lines` (int64, how many it spans), `why` and `text` (strings).
     """
 
     table: ir.Table

@@ -54,6 +54,47 @@ class Layout:
     skip: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What a reader must account for: physical lines, how many of them are blank, and whether any value is quoted."""
+
+    total: int
+    blank: int
+    quoted: bool
+    end: str
+
+
+def count_lines(path: Path, quote: str) -> Lines:
+    """Count the lines of a plain UTF-8 file, header and all."""
+    end = b"\n"
+    with path.open("rb") as file:
+        if b"\n" not in file.read(_SAMPLE_BYTES) and not _holds(path, b"\n"):
+            end = b"\r"
+    total = blank = 0
+    quoted = False
+    last = end  # what stands before the first line
+    mark = quote.encode()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            if chunk.endswith(b"\r"):
+                chunk += file.read(1)  # never part a pair of CR and LF
+            total += chunk.count(end)
+            quoted = quoted or (bool(mark) and mark in chunk)
+            text = (last + chunk).replace(b"\r\n", b"\n")
+            blank += len((_BLANK if end == b"\n" else _BLANK_OF_OLD).findall(text))
+            last = chunk[-1:]
+    return Lines(total + (last != end), blank, quoted, end.decode())
+
+
+def _holds(path: Path, sign: bytes) -> bool:
+    with path.open("rb") as file:
+        return any(sign in chunk for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""))
+
+
+_BLANK = re.compile(rb"\n(?=\n)")
+_BLANK_OF_OLD = re.compile(rb"\r(?=\r)")
+
+
 def plain(path: Path, encoding: str, scratch: Callable[[], Path]) -> Path:
     """Return a file with the same text, uncompressed and in UTF-8: `path` itself where it is that already.
 

@@ -16,7 +16,7 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from propensity.engines import ROW, Source
-from propensity.engines.delimited import Layout, layout, plain
+from propensity.engines.delimited import Layout, Lines, count_lines, layout, plain
 from propensity.engines.files import PATTERN_SIGNS, files_of, is_file
 from propensity.engines.parquet import same_columns
 from propensity.engines.untyped import Value
@@ -158,7 +158,34 @@ class DuckDBEngine:
                 why = "its lines end in different ways (\\n, \\r\\n, \\r); write it with one line ending"
             raise SourceError(f"{path} cannot be read as CSV: {why}.") from error
         rejected = self._rejected(name, dict(zip(files, originals, strict=True)))
+        self._account(name, path, [count_lines(file, options.quote) for file in files], found[0])
         return Source(self._backend.table(name), found[0].columns, rejected)
+
+    def _account(self, name: str, path: Path, files: Sequence[Lines], found: Layout) -> None:
+        """Count as rejected what DuckDB neither read nor rejected.
+
+        It loses lines that exceed its buffer without a word, and shows only the beginning of what an open quote swallowed.
+        """
+        inner = "0"
+        if any(file.quoted for file in files):
+            names = (f"c{place}" for place, _ in enumerate(found.columns, 1))
+            end = f"chr({ord(files[0].end)})"
+            inner = " + ".join(
+                f"len(coalesce({c}, '')) - len(replace(coalesce({c}, ''), {end}, ''))" for c in names
+            )
+        header = found.skip + 1 + sum(column.count(files[0].end) for column in found.columns)
+        lines = sum(file.total - header for file in files)
+        # One column: a blank line is a row without a value. Else what is blank before the header was skipped already.
+        blank = 0 if len(found.columns) == 1 else sum(file.blank for file in files)
+        seen = self._backend.raw_sql(
+            f"SELECT (SELECT coalesce(sum(1 + {inner}), 0) FROM {name}) + "
+            f"(SELECT coalesce(sum(lines), 0) FROM {name}_rejected)"
+        ).fetchone()[0]
+        if lines - blank > seen:
+            self._backend.raw_sql(
+                f"INSERT INTO {name}_rejected VALUES ({_quoted(path.name)}, NULL, {lines - blank - int(seen)}, "
+                "'too long a line, or swallowed by a quote that is not closed', '')"
+            )
 
     def _rejected(self, name: str, originals: dict[Path, Path]) -> ir.Table:
         """What was no row, once per place in a file; an open quote counts each line that it swallowed."""

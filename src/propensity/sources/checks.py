@@ -154,7 +154,10 @@ def _as_rows(rejected: Table, schema: ibis.Schema) -> Table:
     """Lines that were no rows, in the shape of those that were."""
     known = {
         RULE: ibis.literal(f"{NOT_A_ROW}: ") + rejected["why"],
-        FOUND: ibis.literal("line ") + rejected["line"].cast("string") + ": " + rejected["text"],
+        FOUND: ibis.literal("line ")
+        + rejected["line"].cast("string").fill_null("?")
+        + ": "
+        + rejected["text"],
     }
     columns = {name: known.get(name, ibis.null(kind)) for name, kind in schema.items()}
     return rejected.order_by("file", "line").select(**columns)
@@ -171,7 +174,7 @@ def _rejected(engine: Engine, rejected: Table) -> tuple[int, tuple[str, ...]]:
         rejected.order_by("file", "line").limit(EXAMPLES).mutate(text=rejected["text"].left(_LONGEST_EXAMPLE))
     )
     return total, tuple(
-        f"line {row['line']}: {row['text']!r}"[:_LONGEST_EXAMPLE] + f" ({row['why']})"
+        f"line {row['line'] or '?'}: {row['text']!r}"[:_LONGEST_EXAMPLE] + f" ({row['why']})"
         for row in engine.collect(found).to_pylist()
     )
 
