@@ -281,9 +281,7 @@ class PathsConfig(Model):
     """Where files land."""
 
     models: Path = Field(default=Path("models"), description="verified local cache of registered models")
-    out: Path = Field(
-        default=Path("out"), description="lists, one folder each, unless --out says otherwise"
-    )
+    out: Path = Field(default=Path("out"), description="lists, one folder each, unless --out says otherwise")
     quarantine: Path = Field(
         default=Path("out/quarantine"), description="rows that broke a rule, one file a table"
     )

@@ -13,7 +13,7 @@ from propensity.timeline.history import SNAPSHOT, History, joined_left
 
 if TYPE_CHECKING:
     from propensity.config import FeaturesConfig
-    from propensity.timeline.untyped import Table, Value
+    from propensity.engines.untyped import Table, Value
 
 _PREPARED: dict[Over, Callable[[Any, FeaturesConfig], Any]] = {
     "activities": engagement.prepared,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from propensity.config import Config, FeaturesConfig
-    from propensity.timeline.untyped import Table, Value
+    from propensity.engines.untyped import Table, Value
 
 _KINDS = {
     "stated": ("stated budget", "stated a budget of {value}"),

@@ -12,7 +12,7 @@ from propensity.timeline.history import SNAPSHOT
 
 if TYPE_CHECKING:
     from propensity.config import ActivityType, FeaturesConfig
-    from propensity.timeline.untyped import Table, Value
+    from propensity.engines.untyped import Table, Value
 
 WEIGHT_SCALE = 1e12
 """Decayed weights are rounded to this many parts and summed as integers: the same sum in any order of the rows."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from propensity.engines.untyped import Table
     from propensity.sources.canonical import Canonical
-    from propensity.timeline.untyped import Table
 
 KEYS = (SNAPSHOT, "lead_id", "account_id", "as_of", ORDER)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from propensity.timeline.untyped import Table, Value
+    from propensity.engines.untyped import Table, Value
 
 Family = Literal["firmographic", "budget", "engagement"]
 Over = Literal[

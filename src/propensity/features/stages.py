@@ -10,7 +10,7 @@ from propensity.timeline.history import SNAPSHOT
 
 if TYPE_CHECKING:
     from propensity.config import FeaturesConfig
-    from propensity.timeline.untyped import Table
+    from propensity.engines.untyped import Table
 
 
 def stage_features() -> list[Feature]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 if TYPE_CHECKING:
-    from propensity.timeline.untyped import Value
+    from propensity.engines.untyped import Value
 
 # Not \b: to RE2 it knows ASCII letters only, so that the German `Gebühr` would hold the word `hr`; to Java it does not.
 _EDGE = r"[^\p{L}\p{N}_]"

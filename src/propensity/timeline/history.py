@@ -18,8 +18,8 @@ from propensity.schema import TABLES, TableName
 from propensity.sources.mapping import KNOWN_AT_SUFFIX
 
 if TYPE_CHECKING:
+    from propensity.engines.untyped import Table, Value
     from propensity.sources.canonical import Canonical
-    from propensity.timeline.untyped import Table, Value
 
 SNAPSHOT = "snapshot_id"
 CURRENT_STATE = frozenset({"deal_value", "owner", "do_not_contact", "outcome"})

@@ -9,7 +9,7 @@ import ibis
 
 if TYPE_CHECKING:
     from propensity.config import OutcomeConfig
-    from propensity.timeline.untyped import Table
+    from propensity.engines.untyped import Table
 
 
 def ends_of_leads(stages: Table, outcome: OutcomeConfig) -> Table:

@@ -15,8 +15,8 @@ from propensity.timeline.history import SNAPSHOT
 from propensity.timeline.labels import ends_of_leads, labelled, last_matured
 
 if TYPE_CHECKING:
+    from propensity.engines.untyped import Table, Value
     from propensity.sources.canonical import Canonical
-    from propensity.timeline.untyped import Table, Value
 
 DEFAULT_STEP = "1 month"
 ORDER = "time_order"
