@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from propensity.results import CheckResult, PromoteResult, RollbackResult, ScoreResult, TrainResult
     from propensity.sources.report import CheckReport, Finding
     from propensity.stats.evaluation import Evaluation
     from propensity.tour import DemoResult
-    from propensity.workflow import CheckResult, PromoteResult, RollbackResult, ScoreResult, TrainResult
 
 _WIDTH_UNLESS_TERMINAL = 120
 _METRICS = {

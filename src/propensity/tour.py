@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from propensity.config import Config
     from propensity.features.frame import FeatureFrame
+    from propensity.results import CheckResult, PromoteResult, ScoreResult, TrainResult
     from propensity.stats.evaluation import Evaluation
 
 LISTED_ON_SCREEN = 10
@@ -32,10 +33,10 @@ class DemoResult:
 
     folder: Path
     facts: int
-    checked: workflow.CheckResult
-    trained: workflow.TrainResult
-    promoted: workflow.PromoteResult
-    scored: workflow.ScoreResult
+    checked: CheckResult
+    trained: TrainResult
+    promoted: PromoteResult
+    scored: ScoreResult
     truth: Evaluation
     perfect_calibration_error: float
     top: pa.Table

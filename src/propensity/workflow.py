@@ -18,9 +18,10 @@ from propensity.engines import open_engine
 from propensity.errors import RegistryError, UsageError
 from propensity.features.catalogue import parameters
 from propensity.features.frame import FeatureFrame, features_of
+from propensity.results import CheckResult, PromoteResult, RollbackResult, ScoreResult, TrainResult, shown
 from propensity.scoring.lists import Ranking, rank_leads
 from propensity.scoring.score import refuse_other_features
-from propensity.selection.promotion import Comparison, compare, refuse_worse, unseen_rows
+from propensity.selection.promotion import compare, refuse_worse, unseen_rows
 from propensity.selection.training import Trained, train_and_judge
 from propensity.sources.canonical import Canonical, load
 from propensity.timeline.history import data_through
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from propensity.config import Config
     from propensity.model.bundle import Bundle
     from propensity.sources.report import CheckReport
-    from propensity.tracking.experiment import Registered
 
 EXAMPLE_ROWS = 5
 STALE_AFTER = timedelta(days=1)
@@ -48,112 +48,6 @@ class Progress:
 
     def advance(self, rows: int) -> None:
         """So many rows of the present part are done."""
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """What the checks found, and how far the data reach (None: no dates)."""
-
-    report: CheckReport
-    through: datetime | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """`tables`, `findings`, `data_through`."""
-        return {**self.report.to_dict(), "data_through": shown(self.through)}
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """A training: what was learned, how it did, and where it is registered."""
-
-    trained: Trained
-    registered: Registered
-    report: CheckReport
-    through: datetime | None
-    leads: int
-    warnings: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """What `train --json` prints."""
-        evaluations = {name: evaluation.to_dict() for name, evaluation in self.trained.evaluations.items()}
-        final = self.trained.final.metadata
-        return {
-            "metrics": evaluations["model"]["metrics"],
-            "snapshots": final["rows"],
-            "conversions": final["conversions"],
-            "model": self.registered.name,
-            "version": self.registered.version,
-            "run_id": self.registered.run_id,
-            "data_through": shown(self.through),
-            "split": final["split"],
-            "test": {key: value for key, value in evaluations["model"].items() if key != "metrics"},
-            "beside": {name: found["metrics"] for name, found in evaluations.items() if name != "model"},
-            "trees": final["n_trees"],
-            "warnings": list(self.warnings),
-        }
-
-
-@dataclass(frozen=True)
-class ScoreResult:
-    """A list: who is on it, who is not and why, and where it lies."""
-
-    as_of: datetime | None
-    scored: int
-    listed: int
-    removed: dict[str, int]
-    out: Path
-    manifest: Path
-    model: str
-    version: str
-    warnings: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """What `score --json` prints."""
-        return {
-            "as_of": shown(self.as_of),
-            "scored": self.scored,
-            "listed": self.listed,
-            "removed": self.removed,
-            "out": str(self.out),
-            "manifest": str(self.manifest),
-            "model": self.model,
-            "version": self.version,
-            "warnings": list(self.warnings),
-        }
-
-
-@dataclass(frozen=True)
-class PromoteResult:
-    """Who is champion now, who was before, and how they compared (None: there was none, or it is the same)."""
-
-    champion: Version
-    former: Version | None
-    comparison: Comparison | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """What `promote --json` prints."""
-        return {
-            "model": self.champion.name,
-            "champion": self.champion.number,
-            "former": self.former.number if self.former else None,
-            "comparison": self.comparison.to_dict() if self.comparison else None,
-        }
-
-
-@dataclass(frozen=True)
-class RollbackResult:
-    """The champion that is back, and the one that went."""
-
-    restored: Version
-    replaced: Version
-
-    def to_dict(self) -> dict[str, Any]:
-        """What `rollback --json` prints."""
-        return {
-            "model": self.restored.name,
-            "champion": self.restored.number,
-            "replaced": self.replaced.number,
-        }
 
 
 @dataclass(frozen=True)
@@ -317,11 +211,6 @@ def rollback(config: Config) -> RollbackResult:
     """Give the former champion its place back."""
     restored, replaced = _registry(config).rollback()
     return RollbackResult(restored, replaced)
-
-
-def shown(instant: datetime | None) -> str | None:
-    """ISO 8601 in UTC with a Z, or None."""
-    return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _messages(report: CheckReport) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ STILL = {
     "products": [
         {"product": "crm", "price": 1000.0, "currency": None},
         {"product": "us", "price": 700.0, "currency": "USD"},
-        {"product": "far", "price": 700.0, "currency": "XXX"},
+        {"product": "far", "price": 700.0, "currency": "ZZZ"},
     ],
     "rates": [{"currency": "USD", "to_base": 0.9}],
 }
@@ -79,7 +79,7 @@ later_times = st.builds(
 )
 lags = st.sampled_from([None, None, 0 * DAY, US, DAY / 2, 10 * DAY, 90 * DAY, -DAY])
 accounts = st.sampled_from([None, *ACCOUNTS])
-currencies = st.sampled_from([None, "EUR", "USD", "XXX"])
+currencies = st.sampled_from([None, "EUR", "USD", "ZZZ"])
 
 
 @st.composite

@@ -25,6 +25,8 @@ def test_importance_is_ranked_and_cut(tmp_path):
 def test_nothing_to_draw_is_drawn(tmp_path):
     importance_plot({}).savefig(tmp_path / "x.png")
     gains_plot({}).savefig(tmp_path / "y.png")
+    assert (tmp_path / "x.png").stat().st_size > 0
+    assert (tmp_path / "y.png").stat().st_size > 0
 
 
 def test_no_global_figure_is_left(models):

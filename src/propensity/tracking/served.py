@@ -71,6 +71,8 @@ def served_model() -> Any:
     from mlflow.pyfunc.model import PythonModel  # noqa: PLC0415
 
     class PropensityModel(PythonModel):
+        """Probability and tier for a frame of features."""
+
         # MLflow fills arguments by name, and warns of a predict whose input is not annotated.
         def load_context(self, context: Any) -> None:
             self.bundle = Bundle.load(Path(context.artifacts["bundle"]))
