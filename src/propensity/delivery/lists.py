@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from propensity.errors import DeliveryError
 
 SCORES, LIST, LIST_CSV, MANIFEST = "scores.parquet", "list.parquet", "list.csv", "manifest.json"
+CSV_DECIMALS = 4
 ROW_GROUP = 50_000
 """Rows in a Parquet row group, whatever the batches that arrive: the same rows give the same bytes."""
 # Arrow registers its compute functions at run time: a type checker does not see them.
@@ -76,9 +77,18 @@ def _regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator
 
 
 def write_csv(path: Path, table: pa.Table) -> None:
-    """Write a table as CSV that no spreadsheet takes for a program: text that begins like a formula gets a quote."""
-    columns = [neutral(column) if pa.types.is_string(column.type) else column for column in table.columns]
-    pacsv.write_csv(pa.table(columns, names=table.column_names), path)
+    """Write a table as CSV that people open in a spreadsheet.
+
+    Text that begins like a formula gets a quote, so that it is no program; numbers are rounded to four decimals, which
+    the Parquet file has in full.
+    """
+    pacsv.write_csv(pa.table([_for_people(column) for column in table.columns], names=table.column_names), path)
+
+
+def _for_people(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_string(column.type):
+        return neutral(column)
+    return pc.round(column, ndigits=CSV_DECIMALS) if pa.types.is_floating(column.type) else column
 
 
 def neutral(column: pa.ChunkedArray) -> pa.ChunkedArray:
