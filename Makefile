@@ -38,7 +38,7 @@ test: setup-dev ## the whole suite
 lint: setup-dev ## ruff, and the architecture's rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 format: setup-dev ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -171,9 +171,10 @@ def demo(result: DemoResult) -> None:
     console.rule("Where everything lies")
     _places(console, result.scored)
     console.print(f"data        {result.folder}")
-    console.print(
-        f"model       version {result.promoted.champion.number} of {result.promoted.champion.name!r}, champion"
-    )
+    role = "champion" if result.promoted else "not promoted"
+    console.print(f"model       version {result.scored.version} of {result.scored.model!r}, {role}")
+    if result.refusal:
+        console.print(Text(f"            {result.refusal}"))
     console.print("MLflow      .venv/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db")
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from propensity import workflow
 from propensity.demo.world import simulate, write
-from propensity.errors import UsageError
+from propensity.errors import HistoryError, PromotionRefused, UsageError
 from propensity.selection.training import evaluate_on
 from propensity.stats.calibration import perfect_calibration_error_quantile
 
@@ -29,13 +29,18 @@ _KEEP = "README.md"
 
 @dataclass(frozen=True)
 class DemoResult:
-    """A run of the demo: each step's result, and how the true probabilities do on the same test rows."""
+    """A run of the demo: each step's result, and how the true probabilities do on the same test rows.
+
+    promoted
+        None where the champion of an earlier run stayed; `refusal` then says why. The list is this run's either way.
+    """
 
     folder: Path
     facts: int
     checked: CheckResult
     trained: TrainResult
-    promoted: PromoteResult
+    promoted: PromoteResult | None
+    refusal: str
     scored: ScoreResult
     truth: Evaluation
     perfect_calibration_error: float
@@ -48,7 +53,7 @@ class DemoResult:
             "activities": self.facts,
             "check": self.checked.to_dict(),
             "train": self.trained.to_dict(),
-            "promote": self.promoted.to_dict(),
+            "promote": self.promoted.to_dict() if self.promoted else {"refused": self.refusal},
             "score": self.scored.to_dict(),
             "truth": self.truth.to_dict()["metrics"],
             "perfect_calibration_error_95": self.perfect_calibration_error,
@@ -73,8 +78,14 @@ def tour(
     files = write(world, folder)
     checked = workflow.check(config, progress)
     trained = workflow.train(config, progress)
-    promoted = workflow.promote(config, version=trained.registered.version, progress=progress)
-    scored = workflow.score(config, progress=progress)
+    version = trained.registered.version
+    promoted, refusal = None, ""
+    try:
+        promoted = workflow.promote(config, version=version, progress=progress)
+    except (PromotionRefused, HistoryError) as error:
+        # The champion of an earlier, larger world may well be better, or have seen all of this one: it stays.
+        refusal = str(error)
+    scored = workflow.score(config, version=version, progress=progress)
     progress.step("Comparing with the true probabilities")
     truth = evaluate_on(
         trained.trained.test, true_probabilities(trained.trained.test, files["truth"]), config
@@ -82,7 +93,16 @@ def tour(
     perfect = perfect_calibration_error_quantile(trained.trained.probability, seed=config.model.seed)
     top = pq.read_table(scored.out / "list.parquet").slice(0, LISTED_ON_SCREEN)
     return DemoResult(
-        folder, world.activities.num_rows, checked, trained, promoted, scored, truth, perfect, top
+        folder=folder,
+        facts=world.activities.num_rows,
+        checked=checked,
+        trained=trained,
+        promoted=promoted,
+        refusal=refusal,
+        scored=scored,
+        truth=truth,
+        perfect_calibration_error=perfect,
+        top=top,
     )
 
 

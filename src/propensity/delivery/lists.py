@@ -82,7 +82,9 @@ def write_csv(path: Path, table: pa.Table) -> None:
     Text that begins like a formula gets a quote, so that it is no program; numbers are rounded to four decimals, which
     the Parquet file has in full.
     """
-    pacsv.write_csv(pa.table([_for_people(column) for column in table.columns], names=table.column_names), path)
+    pacsv.write_csv(
+        pa.table([_for_people(column) for column in table.columns], names=table.column_names), path
+    )
 
 
 def _for_people(column: pa.ChunkedArray) -> pa.ChunkedArray:

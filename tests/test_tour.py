@@ -1,0 +1,68 @@
+"""The demo as a command: from nothing to a list, again and again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import CONFIG, small_config
+from propensity.errors import UsageError
+from propensity.tour import tour
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+def test_the_demo_runs_twice_in_the_same_place_and_shows_the_truth(tmp_path):
+    config = small_config(tmp_path / "data", tmp_path)
+    first = tour(config, leads=500, months=24, seed=7)
+    assert first.promoted is not None
+    assert first.truth.rows == first.trained.trained.evaluations["model"].rows
+    assert first.truth.metrics["roc_auc"].value > 0.7
+    again = tour(config, leads=400, months=24, seed=8)
+    assert again.scored.version == "2"
+    assert again.scored.scored == 400
+    assert (again.promoted is None) == bool(again.refusal)
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.csv").write_text("precious")
+    with pytest.raises(UsageError, match=r"mine\.csv"):
+        tour(small_config(tmp_path / "data", tmp_path), leads=300, months=24, seed=7)
+    assert (tmp_path / "data" / "mine.csv").read_text() == "precious"
+
+
+def test_the_last_screen_has_the_funnel_the_truth_and_the_list(tmp_path: Path):
+    settings = [
+        f"data.folder={tmp_path / 'data'}",
+        f"tracking.uri=sqlite:///{tmp_path / 'mlflow.db'}",
+        f"paths={{models: {tmp_path / 'models'}, out: {tmp_path / 'out'}, quarantine: {tmp_path / 'quarantine'}}}",
+        "model.params={max_trees: 60}",
+        "model.resamples=50",
+    ]
+    command = [sys.executable, "-m", "propensity", "demo", "--config", str(CONFIG), "--leads", "500"]
+    ended = subprocess.run(
+        [*command, *(word for setting in settings for word in ("--set", setting))],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert ended.returncode == 0, ended.stderr
+    for words in (
+        "matured snapshots",
+        "ROC-AUC",
+        "true probabilities",
+        "scorecard",
+        "listed",
+        "manifest",
+        "set aside",
+    ):
+        assert words in ended.stdout
+    manifest = json.loads((tmp_path / "out" / "2026-06-01" / "manifest.json").read_text())
+    assert manifest["counts"]["scored"] == 500
