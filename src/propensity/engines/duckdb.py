@@ -247,9 +247,9 @@ class DuckDBEngine:
         return Source(self._backend.table(view), tuple(str(row[0]) for row in described))
 
     def materialise(self, expression: ir.Table, name: str) -> ir.Table:
-        """Compute into a table of the working database, under a name that no earlier one has."""
+        """Compute into a table of the working database, in place of an earlier one of that name."""
         with _explained():
-            return self._backend.create_table(self._next(name), expression)
+            return self._backend.create_table(name, expression, overwrite=True)
 
     def register(self, name: str, table: pa.Table) -> ir.Table:
         """Copy an Arrow table into the working database."""
