@@ -163,10 +163,10 @@ def test_an_excluded_feature_that_is_none_is_refused_with_the_nearest():
 
 
 TITLES = {
-    "Chief Technology Officer": (5, "it"),
+    "Chief Technology Officer": (5, "IT"),
     "Assistant to the CEO": (1, "general management"),
     "Vice President Marketing": (4, "marketing"),
-    "Head of IT": (4, "it"),
+    "Head of IT": (4, "IT"),
     "Einkaufsleiter": (1, "other"),
     "Direktorin Einkauf": (3, "procurement"),
     "Geb\u00fchr": (1, "other"),

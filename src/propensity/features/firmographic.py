@@ -104,7 +104,7 @@ def _person(config: Config, columns: Collection[str]) -> list[Feature]:
                 "firmographic",
                 "department",
                 "",
-                "works in {value}",
+                "works in {value} by job title",
                 "attributes",
                 lambda t: department(t["title"]),
                 kind="category",

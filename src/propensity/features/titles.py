@@ -36,7 +36,7 @@ SENIORITY: tuple[tuple[str, int], ...] = (
 """Pattern and rank: 5 owner or chief officer, 4 vice president or head, 3 director, 2 manager, 1 others, 0 in training."""
 
 DEPARTMENTS: tuple[tuple[str, str], ...] = (
-    (r"(it|information|cio|cto|ciso|technology|systems?|network|infrastructure|informatique|devops|security)", "it"),
+    (r"(it|information|cio|cto|ciso|technology|systems?|network|infrastructure|informatique|devops|security)", "IT"),
     (r"(software|engineer(ing)?|developer|entwickler(in)?|r ?& ?d|research|ing[eé]nieur|ingenier[oa]|technical)", "engineering"),
     (r"(data|analytics|analyst|scientist|bi|business intelligence)", "data"),
     (r"(financ(e|ial)|cfo|controller|controlling|accounting|accountant|treasur(y|er)|finanzen|finances|finanzas)", "finance"),
