@@ -15,6 +15,7 @@ import pytest
 
 from conftest import small_config
 from propensity import workflow
+from propensity.configfile import load_config
 from propensity.errors import FeatureMismatch, RegistryError
 from propensity.scoring.gate import CAUSES
 from propensity.stats.evaluation import Evaluation
@@ -178,3 +179,11 @@ def test_the_evaluation_beside_the_model(run):
     assert found["base_rate"].metrics["roc_auc"].value == 0.5
     for metric in found["model"].metrics.values():
         assert metric.low <= metric.value <= metric.high
+
+
+def test_rows_in_the_future_are_said_and_do_not_move_how_far_the_data_reach(tmp_path):
+    (tmp_path / "leads.csv").write_text("lead_id,created_at,outcome\nA,9000-01-01,yes\nB,2024-01-01,no\n")
+    (tmp_path / "crm.yaml").write_text("tables: {leads: {path: leads.csv}}\n")
+    found = workflow.check(load_config(tmp_path / "crm.yaml"))
+    assert [w.message for w in found.report.warnings if "1 rows have a created_at in the future" in w.message]
+    assert found.through.year == 2024

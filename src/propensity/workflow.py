@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from propensity.scoring.score import refuse_other_features
 from propensity.selection.promotion import compare, refuse_worse, unseen_rows
 from propensity.selection.training import Trained, train_and_judge
 from propensity.sources.canonical import Canonical, load
-from propensity.timeline.history import data_through
+from propensity.timeline.history import data_through, future_findings
 from propensity.timeline.snapshots import scoring_spine, training_spine
 from propensity.tracking.experiment import Training, log_training
 from propensity.tracking.registry import Registry, Version
@@ -69,8 +69,12 @@ def opened(config: Config, progress: Progress, clock: Callable[[], datetime] = _
     engine = open_engine(config)
     try:
         canonical = load(engine, config)
-        through = data_through(canonical, not_after=clock()) if canonical.dated else None
-        yield Session(canonical, through)
+        if not canonical.dated:
+            yield Session(canonical, None)
+            return
+        now = clock()
+        canonical = replace(canonical, report=canonical.report.with_findings(future_findings(canonical, now)))
+        yield Session(canonical, data_through(canonical, not_after=now))
     finally:
         engine.close()
 
@@ -199,8 +203,7 @@ def promote(config: Config, *, version: str | None = None, progress: Progress | 
         bundles = registry.judged(champion), registry.judged(challenger)
         with opened(config, progress) as session:
             progress.step("Comparing both on the same newest matured snapshots")
-            dated = session.canonical.dated
-            rows = unseen_rows(training_frame(session), *bundles, config, dated=dated)
+            rows = unseen_rows(training_frame(session), *bundles)
             comparison = compare(*bundles, rows, config)
         refuse_worse(comparison)
     former = registry.promote(challenger)

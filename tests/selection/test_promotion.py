@@ -75,7 +75,7 @@ def bad(frame: FeatureFrame) -> Bundle:
 
 
 def test_a_worse_challenger_is_refused_with_the_table(frame, good, bad):
-    rows = unseen_rows(frame, good, bad, CONFIG, dated=True)
+    rows = unseen_rows(frame, good, bad)
     with pytest.raises(
         PromotionRefused, match=r"worse than the champion in log_loss(.|\n)*roc_auc"
     ) as caught:
@@ -84,7 +84,7 @@ def test_a_worse_challenger_is_refused_with_the_table(frame, good, bad):
 
 
 def test_a_better_or_equal_challenger_passes(frame, good, bad):
-    rows = unseen_rows(frame, bad, good, CONFIG, dated=True)
+    rows = unseen_rows(frame, bad, good)
     refuse_worse(compare(bad, good, rows, CONFIG))
     same = compare(good, good, rows, CONFIG)
     refuse_worse(same)
@@ -93,7 +93,7 @@ def test_a_better_or_equal_challenger_passes(frame, good, bad):
 
 def test_only_rows_that_neither_has_learned_from_are_compared(frame, good):
     later = replace(good, metadata={"split": {"boundary": 9 * 30 * DAY}})
-    rows = unseen_rows(frame, good, later, CONFIG, dated=True)
+    rows = unseen_rows(frame, good, later)
     assert rows.time_order.min() == 9 * 30 * DAY
     assert len(rows) == (frame.time_order >= 9 * 30 * DAY).sum()
 
@@ -101,13 +101,13 @@ def test_only_rows_that_neither_has_learned_from_are_compared(frame, good):
 def test_no_common_unseen_rows_is_an_error_with_the_next_step(frame, good):
     future = replace(good, metadata={"split": {"boundary": 99 * 30 * DAY}})
     with pytest.raises(HistoryError, match="wait for labels to mature"):
-        unseen_rows(frame, good, future, CONFIG, dated=True)
+        unseen_rows(frame, good, future)
 
 
 def test_random_splits_cannot_be_compared(frame, good):
     undated = replace(good, metadata={"split": {"boundary": None}})
     with pytest.raises(HistoryError, match="without time"):
-        unseen_rows(frame, good, undated, CONFIG, dated=False)
+        unseen_rows(frame, good, undated)
 
 
 def test_a_champion_that_needs_a_feature_that_is_gone_refuses_the_comparison(good):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from propensity.errors import FeatureMismatch, HistoryError, PromotionRefused
-from propensity.selection.training import cohorts, horizon_in_order
+from propensity.selection.training import cohorts
 from propensity.stats.bootstrap import Difference, paired
 
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ class Comparison:
         return "\n".join(lines)
 
 
-def unseen_rows(
-    frame: FeatureFrame, champion: Bundle, challenger: Bundle, config: Config, *, dated: bool
-) -> FeatureFrame:
+def unseen_rows(frame: FeatureFrame, champion: Bundle, challenger: Bundle) -> FeatureFrame:
     """The rows whose labels neither model can have learned from: at or after both tests' beginnings.
 
     Raises
@@ -67,11 +65,10 @@ def unseen_rows(
         )
     newest = frame.take(order >= max(boundaries))
     if len(newest) == 0 or not 0 < int(newest.y.sum()) < len(newest):
-        past = horizon_in_order(config, dated=dated)
         raise HistoryError(
             f"champion and challenger cannot be compared: {len(newest):,} matured snapshots are newer than what both "
-            f"were trained on, with {int(newest.y.sum()) if len(newest) else 0} conversions (horizon in the data's time: "
-            f"{past}). Promote with the data that the challenger was trained on, or wait for labels to mature."
+            f"were trained on, with {int(newest.y.sum()) if len(newest) else 0} conversions. "
+            "Promote with the data that the challenger was trained on, or wait for labels to mature."
         )
     return newest
 

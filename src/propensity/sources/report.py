@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -56,6 +56,10 @@ class CheckReport:
     def warnings(self) -> tuple[Finding, ...]:
         """The findings that --strict counts."""
         return tuple(finding for finding in self.findings if finding.severity == "warning")
+
+    def with_findings(self, more: Sequence[Finding]) -> CheckReport:
+        """The same report with further findings."""
+        return CheckReport(self.tables, (*self.findings, *more))
 
     def to_dict(self) -> dict[str, Any]:
         """Return `tables` (rows, quarantined by rule) and `findings` as JSON holds them."""

@@ -16,6 +16,7 @@ import ibis
 from propensity.errors import HistoryError
 from propensity.schema import TABLES, TableName
 from propensity.sources.mapping import KNOWN_AT_SUFFIX
+from propensity.sources.report import Finding
 
 if TYPE_CHECKING:
     from propensity.engines.untyped import Table, Value
@@ -80,6 +81,23 @@ def data_through(canonical: Canonical, *, not_after: datetime) -> datetime | Non
             "Check the columns that are mapped to times, and data.timezone."
         )
     return max(newest, default=None)
+
+
+def future_findings(canonical: Canonical, now: datetime) -> list[Finding]:
+    """Say how many rows are recorded after `now`, per table; nothing where `data.through` says how far data reach."""
+    if canonical.config.data.through is not None:
+        return []
+    findings: list[Finding] = []
+    for name, clock in _CLOCKS.items():
+        table: Table | None = canonical.tables.get(name)
+        if table is None:
+            continue
+        late = (table[clock] > ibis.literal(now, type="timestamp('UTC', 6)")).sum()
+        rows = canonical.engine.collect(late.as_table()).column(0)[0].as_py()
+        if rows:
+            message = f"{rows:,} rows have a {clock} in the future: they count from then on, and not for how far the data reach"
+            findings.append(Finding("warning", name, message))
+    return findings
 
 
 def cut(canonical: Canonical, spine: Table) -> History:
