@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from propensity.config import Config
+from propensity.config import Config, TableConfig
 from propensity.schema import TABLES
 
 HERE = Path(__file__).parent
@@ -31,7 +31,8 @@ def configuration() -> str:
         "## Canonical tables",
         "",
         "What `tables.<name>.columns` maps to. Only `leads` is required. `*` marks required columns. A source column of the",
-        "same name is taken as it is; the file's own row number can be mapped as `_row`.",
+        "same name is taken as it is; the file's own row number can be mapped as `_row`. How to join tables, split rows and read",
+        "bands and dates: [mapping.md](mapping.md).",
         "",
     ]
     for table in TABLES.values():
@@ -39,7 +40,7 @@ def configuration() -> str:
         lines += [f"| {c.name}{'*' if c.required else ''} | {c.type} | {c.meaning} |" for c in table.columns]
         lines.append("")
     lines += ["## Keys", ""]
-    for title, model in sections(Config, ""):
+    for title, model in sections(Config, "", set()):
         lines += [f"### {title or 'top level'}", "", (model.__doc__ or "").strip().splitlines()[0], ""]
         lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
         lines += [
@@ -54,14 +55,21 @@ def configuration() -> str:
     return "\n".join(lines)
 
 
-def sections(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Every model of the configuration with the dotted place where it stands, each place once."""
-    yield prefix, model
+def sections(
+    model: type[BaseModel], prefix: str, seen: set[type[BaseModel]]
+) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Every model of the configuration with the first dotted place where it stands, each model once."""
+    if model is not TableConfig:
+        yield prefix, model
     for name, field in model.model_fields.items():
         for inner in models_in(field.annotation):
             many = "Mapping" in str(field.annotation)
-            place = ".".join(part for part in (prefix, name, "<name>" if many else "") if part)
-            yield from sections(inner, place)
+            # One source needs no list, so that its keys stand right below the table's name.
+            own = "" if model is TableConfig else name
+            place = ".".join(part for part in (prefix, own, "<name>" if many else "") if part)
+            if inner not in seen:
+                seen.add(inner)
+                yield from sections(inner, place, seen)
 
 
 def models_in(annotation: Any) -> list[type[BaseModel]]:

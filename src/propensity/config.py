@@ -10,7 +10,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from propensity.configtables import ColumnMapping, CsvOptions, ExtraColumn, TableConfig, contract_mistakes
+from propensity.configcolumns import ColumnMapping, ExtraColumn
+from propensity.configtables import (
+    CsvOptions,
+    LookupConfig,
+    RowsConfig,
+    SourceConfig,
+    TableConfig,
+    contract_mistakes,
+)
 from propensity.configtypes import MOST_DAYS, Instant, Model, Real, Text, Whole, Zone
 from propensity.schema import TableName
 
@@ -25,11 +33,14 @@ __all__ = [
     "ExtraColumn",
     "FeaturesConfig",
     "ListsConfig",
+    "LookupConfig",
     "Model",
     "ModelConfig",
     "OutcomeConfig",
     "PathsConfig",
+    "RowsConfig",
     "SnapshotsConfig",
+    "SourceConfig",
     "TableConfig",
     "TrackingConfig",
     "parse_step",

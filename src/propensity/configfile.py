@@ -110,7 +110,7 @@ def parse_config(tree: Mapping[str, Any], *, base: Path, origin: str = "the conf
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        mistakes = "\n".join(dict.fromkeys([*_explain(error), *_of_tables(tree)]))
+        mistakes = "\n".join(dict.fromkeys([*_explain(error, tree), *_of_tables(tree)]))
         raise ConfigError(f"{origin} does not fit:\n{mistakes}") from error
     data, tracking = config.data, config.tracking
     database = None if data.database is None else _resolve(data.database, base)
@@ -204,15 +204,15 @@ def _in_short(error: yaml.YAMLError) -> str:
     return f"{' '.join(str(problem).split())}{where}"
 
 
-def _explain(error: ValidationError) -> list[str]:
+def _explain(error: ValidationError, tree: Mapping[str, Any]) -> list[str]:
     """One line a mistake: where, what, and the nearest right key."""
     lines: list[str] = []
     for issue in error.errors(include_url=False):
-        place = [str(part) for part in issue["loc"] if not _is_noise(str(part))]
+        place = _place(issue["loc"], tree)
         if (
             isinstance(issue["input"], dict)
-            and len(place) + 1 == len(issue["loc"])
             and issue["type"] == "string_type"
+            and _is_noise(str(issue["loc"][-1]))
         ):
             continue  # the other kind of value, a mapping, is meant, and has mistakes of its own
         where = ".".join(place)
@@ -259,6 +259,19 @@ def _of_tables(tree: Mapping[str, Any]) -> list[str]:
 def _cut(value: object) -> str:
     text = repr(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+
+
+def _place(location: tuple[int | str, ...], tree: Mapping[str, Any]) -> list[str]:
+    """The keys of the file that lead to a mistake: `sources`, and the place in it, only where the file has them."""
+    parts = list(location)
+    if len(parts) > 3 and parts[0] == "tables" and parts[2] == "sources":  # noqa: PLR2004 - the name is between
+        raw: Any = tree.get("tables")
+        given: Any = cast("dict[Any, Any]", raw).get(parts[1]) if isinstance(raw, dict) else None
+        if isinstance(given, list):
+            del parts[2]
+        elif not isinstance(given, dict) or "sources" not in given:
+            del parts[2:4]
+    return [str(part) for part in parts if not _is_noise(str(part))]
 
 
 def _is_noise(part: str) -> bool:

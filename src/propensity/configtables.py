@@ -1,4 +1,4 @@
-"""Where the canonical tables come from: files and database tables, their columns and words."""
+"""Where the canonical tables come from: files and database tables, their rows, columns and words."""
 
 from __future__ import annotations
 
@@ -6,46 +6,21 @@ import codecs
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self, cast
 
 from pydantic import Field, field_validator, model_validator
 
+from propensity.configcolumns import (
+    ColumnMapping,
+    ExtraColumn,
+    Words,
+    as_mapping,
+    extras_that_say_when,
+)
 from propensity.configtypes import Model, Text, Zone
 from propensity.schema import TABLES, TableName
 
 _SUGGESTION_CUTOFF = 0.6
-_RESERVED = frozenset({"position", "snapshot_id", "as_of", "label", "time_order", "outcome"})
-
-
-class ColumnMapping(Model):
-    """Where a canonical column comes from, when a bare column name does not say enough."""
-
-    column: Text = Field(description="the source column")
-    null_words: tuple[Text, ...] = Field(default=(), description="words that mean unknown in this column")
-    format: str | None = Field(
-        default=None, description="strptime format of a timestamp, such as %d.%m.%Y %H:%M"
-    )
-
-
-class ExtraColumn(Model):
-    """A company's own column that becomes a feature. It must say since when its value is known."""
-
-    column: Text | None = Field(
-        default=None, description="the source column; the extra's own name by default"
-    )
-    family: Literal["firmographic", "budget", "engagement"] = Field(
-        default="firmographic", description="feature family"
-    )
-    type: Literal["number", "category", "boolean"] = Field(default="category", description="how to read it")
-    concept: str | None = Field(default=None, description="what a rep would call it; its name by default")
-    unit: str = Field(default="", description="unit of a number, such as euros or days")
-    null_words: tuple[Text, ...] = Field(default=(), description="words that mean unknown in this column")
-    static: bool = Field(
-        default=False, description="true: known when the lead was created and never changed since"
-    )
-    known_at: Text | None = Field(
-        default=None, description="the source column that says when the value became known"
-    )
 
 
 class CsvOptions(Model):
@@ -85,23 +60,77 @@ class CsvOptions(Model):
         return name
 
 
-class TableConfig(Model):
-    """One canonical table: which file or database table feeds it, and what its columns are called there."""
+class Origin(Model):
+    """A file or a database table."""
 
     path: Path | None = Field(
         default=None, description="CSV (also .gz, .zst, .bz2, .xz) or Parquet file, or a pattern"
     )
     table: str | None = Field(default=None, description="table or view in data.database")
     csv: CsvOptions = CsvOptions()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.path is None) == (self.table is None):
+            raise ValueError("give either `path` (a file) or `table` (in data.database)")
+        return self
+
+
+class LookupConfig(Origin):
+    """Another table that is joined on a key, so that its columns can be mapped as `NAME.column`."""
+
+    on: Mapping[Text, Text] = Field(
+        description="column of this table (or `LOOKUP.column` of another lookup): key column there"
+    )
+    match: Literal["exact", "loose"] = Field(
+        default="exact",
+        description="`loose` compares letters and digits alone, in lower case: `GTXPro` finds `GTX Pro`",
+    )
+
+    @field_validator("on")
+    @classmethod
+    def _some_key(cls, on: Mapping[str, str]) -> Mapping[str, str]:
+        if not on:
+            raise ValueError("a lookup needs a key, such as on: {account: account_id}")
+        return on
+
+
+class RowsConfig(Model):
+    """Which rows of a source count, what they are, and how often."""
+
     columns: Mapping[str, Text | ColumnMapping] = Field(
         default={}, description="canonical name: source column"
     )
+    where: Mapping[Text, Words] = Field(
+        default={},
+        description="source column: the words that it must hold; other rows are left out and counted",
+    )
+    when_known: Words = Field(
+        default=(),
+        description="source columns that must hold something; other rows are left out and counted",
+    )
+    repeat: Text | None = Field(
+        default=None,
+        description="source column with a count: that many rows, none where it is 0 or unknown; at most 10,000",
+    )
+
+
+class SourceConfig(Origin, RowsConfig):
+    """One file or database table that feeds a canonical table, and what its columns are called there."""
+
     values: Mapping[str, Mapping[Text, Text]] = Field(
         default={}, description="per canonical column: source value: value"
     )
-    null_words: tuple[Text, ...] = Field(default=(), description="words that mean unknown in any text column")
+    null_words: Words = Field(default=(), description="words that mean unknown in any text column")
     timezone: Zone | None = Field(
         default=None, description="zone of times without one; data.timezone by default"
+    )
+    lookups: Mapping[str, LookupConfig] = Field(
+        default={}, description="other tables to fetch columns from, each under a name"
+    )
+    rows: tuple[RowsConfig, ...] = Field(
+        default=(),
+        description="each row of the source becomes one row for each of these parts, which add to what stands above",
     )
     extra: Mapping[str, ExtraColumn] = Field(
         default={}, description="company-specific columns that become features"
@@ -113,45 +142,117 @@ class TableConfig(Model):
         default="ascending", description="direction of order_by"
     )
 
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.path is None) == (self.table is None):
-            raise ValueError("give either `path` (a file) or `table` (in data.database)")
-        return self
-
     @field_validator("extra")
     @classmethod
     def _extras_say_when(cls, extras: Mapping[str, ExtraColumn]) -> Mapping[str, ExtraColumn]:
-        folded = [name.casefold() for name in extras]
-        for name, extra in extras.items():
-            if (
-                not name.isidentifier()
-                or "__" in name
-                or name.startswith("_")
-                or name.casefold() in _RESERVED
-            ):
-                raise ValueError(
-                    f"{name!r} cannot name an extra column: letters, digits and single underscores, and none of "
-                    f"{', '.join(sorted(_RESERVED))}. Say `column: {name}` under a name of your own"
-                )
-            if folded.count(name.casefold()) > 1:
-                raise ValueError(f"two extra columns are called {name!r} but for upper and lower case")
-            if not extra.static and extra.known_at is None:
-                raise ValueError(
-                    f"extra column {name!r} does not say when its value is known. If it was known when the lead was "
-                    f"created and never changed, add `static: true`; else add `known_at: <column with that time>`. "
-                    f"A value that may be from after the outcome would leak."
-                )
-            if extra.static and extra.known_at is not None:
-                raise ValueError(
-                    f"extra column {name!r} is either `static: true` or has `known_at`, not both"
-                )
-        return extras
+        return extras_that_say_when(extras)
 
-    def mapping(self, name: str) -> ColumnMapping | None:
-        """Return where the canonical column `name` comes from, or None if it is not mapped by hand."""
-        found = self.columns.get(name)
-        return ColumnMapping(column=found) if isinstance(found, str) else found
+    @field_validator("lookups")
+    @classmethod
+    def _no_circles(cls, lookups: Mapping[str, LookupConfig]) -> Mapping[str, LookupConfig]:
+        for name in lookups:
+            if not name or "." in name:
+                raise ValueError(f"{name!r} cannot name a lookup: it stands before a dot, as in NAME.column")
+        lookup_order(lookups)
+        return lookups
+
+    @property
+    def parts(self) -> tuple[RowsConfig, ...]:
+        """The parts that each row becomes, with what the source says for all of them."""
+        whole = RowsConfig(
+            columns=self.columns, where=self.where, when_known=self.when_known, repeat=self.repeat
+        )
+        return tuple(_together(whole, part) for part in self.rows) or (whole,)
+
+
+class TableConfig(Model):
+    """One canonical table: what feeds it. A list of sources is the same as `sources`; one source needs neither."""
+
+    sources: tuple[SourceConfig, ...] = Field(description="files and database tables, one after the other")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_or_many(cls, given: object) -> object:
+        """A mapping without `sources` is one source; a list is many."""
+        if isinstance(given, list | tuple):
+            return {"sources": given}
+        if isinstance(given, Mapping) and "sources" not in given:
+            return {"sources": [cast("Any", given)]}
+        return given
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if not self.sources:
+            raise ValueError("an empty list feeds nothing; give at least one file or table")
+        if len(self.sources) > 1 and any(source.order_by is not None for source in self.sources):
+            raise ValueError("order_by orders the rows of one source; with several, map created_at")
+        for source in self.sources:
+            for name, extra in source.extra.items():
+                if extra.meaning != self.extra[name].meaning:
+                    raise ValueError(
+                        f"extra column {name!r} means one thing in one source and another in the next: family, type, "
+                        "concept, unit and static (or known_at) must be the same"
+                    )
+        return self
+
+    @property
+    def extra(self) -> Mapping[str, ExtraColumn]:
+        """The extra columns of all sources, each as it is first declared."""
+        found: dict[str, ExtraColumn] = {}
+        for source in self.sources:
+            for name, extra in source.extra.items():
+                found.setdefault(name, extra)
+        return found
+
+    @property
+    def order_by(self) -> str | None:
+        """The column that is time, for flat leads without dates."""
+        return self.sources[0].order_by
+
+
+def lookup_order(lookups: Mapping[str, LookupConfig]) -> tuple[str, ...]:
+    """The lookups such that each comes after those whose columns are its keys.
+
+    Raises
+    ------
+    ValueError
+        Two lookups wait for each other.
+    """
+    waits = {
+        name: [key.partition(".")[0] for key in lookup.on if key.partition(".")[0] in lookups]
+        for name, lookup in lookups.items()
+    }
+    done: list[str] = []
+    while len(done) < len(lookups):
+        ready = [name for name in lookups if name not in done and set(waits[name]) <= set(done)]
+        if not ready:
+            raise ValueError(
+                f"lookups go in a circle: {_circle(waits, done)}. One of them needs a key of its own"
+            )
+        done += ready
+    return tuple(done)
+
+
+def _circle(waits: Mapping[str, Sequence[str]], done: Sequence[str]) -> str:
+    """A way through the lookups that comes back to where it began."""
+    path = [next(name for name in waits if name not in done)]
+    while path.count(path[-1]) == 1:
+        path.append(next(name for name in waits[path[-1]] if name not in done))
+    return " -> ".join(path[path.index(path[-1]) :])
+
+
+def _together(whole: RowsConfig, part: RowsConfig) -> RowsConfig:
+    return RowsConfig(
+        columns={**whole.columns, **part.columns},
+        where={**whole.where, **part.where},
+        when_known=(*whole.when_known, *part.when_known),
+        repeat=part.repeat if part.repeat is not None else whole.repeat,
+    )
+
+
+def mapping_of(columns: Mapping[str, str | ColumnMapping], name: str) -> ColumnMapping | None:
+    """Where the canonical column `name` comes from, or None if it is not mapped by hand."""
+    return as_mapping(columns.get(name))
 
 
 def contract_mistakes(tables: Mapping[TableName, TableConfig], *, database: bool) -> list[str]:
@@ -160,22 +261,9 @@ def contract_mistakes(tables: Mapping[TableName, TableConfig], *, database: bool
     if "leads" not in tables:
         mistakes.append("tables.leads is missing; it is the one table that is required")
     for name, table in tables.items():
-        unknown = sorted(
-            set(table.columns) - set(TABLES[name].names)
-            | set(table.values) - set(TABLES[name].names) - set(table.extra)
-        )
-        if unknown:
-            mistakes.append(_unknown_columns(name, unknown))
-        canonical = {known.casefold() for known in TABLES[name].names}
-        clash = sorted(extra for extra in table.extra if extra.casefold() in canonical)
-        if clash:
-            mistakes.append(f"tables.{name}.extra names canonical columns {clash}; map them under `columns`")
-        if table.table is not None and not database:
-            mistakes.append(f"tables.{name}.table needs data.database, the DuckDB file that holds it")
-        if table.extra and name not in ("leads", "accounts"):
-            mistakes.append(f"tables.{name}.extra: extra columns belong to leads or accounts")
-        if table.order_by is not None and name != "leads":
-            mistakes.append(f"tables.{name}.order_by: only leads without dates are ordered")
+        for place, source in enumerate(table.sources):
+            where = f"tables.{name}" if len(table.sources) == 1 else f"tables.{name}.{place}"
+            mistakes += _source_mistakes(name, source, where, database=database)
     others = sorted(set(tables) - {"leads", "accounts", "products", "rates"})
     if "leads" in tables and tables["leads"].order_by is not None and others:
         mistakes.append(
@@ -184,12 +272,42 @@ def contract_mistakes(tables: Mapping[TableName, TableConfig], *, database: bool
     return mistakes
 
 
-def _unknown_columns(table: TableName, unknown: Sequence[str]) -> str:
+def _source_mistakes(name: TableName, source: SourceConfig, where: str, *, database: bool) -> list[str]:
+    """What one source has against the contract; `where` is its place in the file."""
+    mistakes: list[str] = []
+    columns = set(source.columns).union(*(part.columns for part in source.rows))
+    unknown = sorted(
+        columns - set(TABLES[name].names) | set(source.values) - set(TABLES[name].names) - set(source.extra)
+    )
+    if unknown:
+        mistakes.append(_unknown_columns(name, unknown, where))
+    canonical = {known.casefold() for known in TABLES[name].names}
+    clash = sorted(extra for extra in source.extra if extra.casefold() in canonical)
+    if clash:
+        mistakes.append(f"{where}.extra names canonical columns {clash}; map them under `columns`")
+    if not database:
+        if source.table is not None:
+            mistakes.append(f"{where}.table needs data.database, the DuckDB file that holds it")
+        mistakes += [
+            f"{where}.lookups.{lookup}.table needs data.database, the DuckDB file that holds it"
+            for lookup, found in source.lookups.items()
+            if found.table is not None
+        ]
+    if source.extra and name not in ("leads", "accounts"):
+        mistakes.append(f"{where}.extra: extra columns belong to leads or accounts")
+    if source.order_by is not None and name != "leads":
+        mistakes.append(f"{where}.order_by: only leads without dates are ordered")
+    if source.order_by is not None and (source.rows or source.repeat is not None):
+        mistakes.append(f"{where}.order_by: rows that become several rows have no order of their own")
+    return mistakes
+
+
+def _unknown_columns(table: TableName, unknown: Sequence[str], where: str) -> str:
     parts: list[str] = []
     for name in unknown:
         near = difflib.get_close_matches(name, TABLES[table].names, 1, _SUGGESTION_CUTOFF)
         parts.append(f"{name!r}" + (f" (do you mean {near[0]!r}?)" if near else ""))
     return (
-        f"tables.{table} has no canonical column {', '.join(parts)}; there are {', '.join(TABLES[table].names)}. "
-        f"A company's own column goes under tables.{table}.extra"
+        f"{where} has no canonical column {', '.join(parts)}; there are {', '.join(TABLES[table].names)}. "
+        f"A company's own column goes under {where}.extra"
     )

@@ -191,8 +191,8 @@ def test_overrides_on_nested_and_new_keys_lists_and_mappings(read):
         45,
         ("a", "no"),
     )
-    assert config.tables["activities"].values["type"] == {"Mail": "email_open"}
-    assert config.tables["leads"].mapping("title").column == "a=b"
+    assert config.tables["activities"].sources[0].values["type"] == {"Mail": "email_open"}
+    assert config.tables["leads"].sources[0].columns["title"] == "a=b"
     assert (config.features.windows_days, dict(config.model.params)) == ((1, 2), {"max_trees": 30})
     assert (config.data.currency, config.lists.capacity) == ("USD", None)
 
@@ -232,7 +232,7 @@ def test_paths_of_the_file_are_relative_to_it_and_those_of_overrides_to_the_comm
     assert (config.data.folder, config.data.database) == (here / "d", here / "x.duckdb")
     assert (config.paths.models, config.paths.out) == (here / "m", here / "o")
     assert (config.tracking.uri, config.tracking.artifacts) == (f"sqlite:///{here}/t.db", str(here / "a"))
-    assert config.tables["leads"].path == Path("leads.csv")
+    assert config.tables["leads"].sources[0].path == Path("leads.csv")
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_addresses_of_servers_are_left_alone(read, uri):
 
 def test_words_that_older_yaml_takes_for_something_else(read):
     text = "tables: {leads: {path: x, null_words: [no, off, on, yes, 010, 12:30, 1_000, ~x, 7, 1.5, true, 2024-01-05], columns: {owner: no}}}\n"
-    leads = read(text).tables["leads"]
+    leads = read(text).tables["leads"].sources[0]
     assert leads.null_words == (
         "no",
         "off",
@@ -260,7 +260,7 @@ def test_words_that_older_yaml_takes_for_something_else(read):
         "true",
         "2024-01-05",
     )
-    assert leads.mapping("owner").column == "no"
+    assert leads.columns["owner"] == "no"
     assert read(
         LEADS, "outcome={stage: 5, later_stages: [6, yes], disqualified_stages: [007]}"
     ).outcome.converting == ("5", "6", "yes")
@@ -270,19 +270,28 @@ def test_values_may_be_mapped_from_what_yaml_reads_as_numbers_and_booleans(read)
     text = (
         "tables: {leads: {path: x, values: {outcome: {1: yes, 0: no, true: yes, n: no, 2024-01-05: no}}}}\n"
     )
-    assert set(read(text).tables["leads"].values["outcome"]) == {"1", "0", "true", "n", "2024-01-05"}
+    assert set(read(text).tables["leads"].sources[0].values["outcome"]) == {
+        "1",
+        "0",
+        "true",
+        "n",
+        "2024-01-05",
+    }
 
 
 def test_anchors_and_merges_work(read):
     config = read(
         "tables: {leads: {path: x, csv: &c {delimiter: ';', quote: ''}}, stages: {path: y, csv: {<<: *c, quote: '\"'}}}\n"
     )
-    assert (config.tables["stages"].csv.delimiter, config.tables["stages"].csv.quote) == (";", '"')
+    assert (
+        config.tables["stages"].sources[0].csv.delimiter,
+        config.tables["stages"].sources[0].csv.quote,
+    ) == (";", '"')
 
 
 def test_a_tab_can_be_written_in_two_ways(read):
-    assert read(LEADS, r"tables.leads.csv.delimiter=\t").tables["leads"].csv.delimiter == "\t"
-    assert read(LEADS, r'tables.leads.csv.delimiter="\t"').tables["leads"].csv.delimiter == "\t"
+    assert read(LEADS, r"tables.leads.csv.delimiter=\t").tables["leads"].sources[0].csv.delimiter == "\t"
+    assert read(LEADS, r'tables.leads.csv.delimiter="\t"').tables["leads"].sources[0].csv.delimiter == "\t"
 
 
 @pytest.mark.parametrize(

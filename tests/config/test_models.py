@@ -86,13 +86,13 @@ def test_an_extra_column_that_does_not_say_when_shows_the_line_to_add(mistakes):
 
 
 def test_all_mistakes_are_named_at_once(mistakes):
-    text = "tables: {lead: {path: x}, leads: {path: x, columns: {leadid: y}}, stages: {path: x, null_words: w}}\noutcomes: {}\nmodel: {seed: x}\n"
+    text = "tables: {lead: {path: x}, leads: {path: x, columns: {leadid: y}}, stages: {path: x, rows: w}}\noutcomes: {}\nmodel: {seed: x}\n"
     found = mistakes(text, "lists.capacity=none", "data.timezone=Mars")
     assert found[0].endswith("does not fit:")
     for says in (
         "tables.lead: unknown table",
         "tables.leads has no canonical column",
-        "tables.stages.null_words: a list",
+        "tables.stages.rows: a list",
         "outcomes: unknown key",
         "model.seed",
         "lists.capacity",

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from propensity.engines import ROW
 from propensity.engines.files import files_of
 from propensity.engines.untyped import Table, Value
 from propensity.schema import TABLES, TableName
 from propensity.sources.checks import check_table, refuse_bad_tables, write_quarantine
 from propensity.sources.findings import AMOUNTS, find
-from propensity.sources.mapping import FOUND, RULE, Mapped, map_table
+from propensity.sources.mapping import BOOKKEEPING, RULE, Mapped, map_table
+from propensity.sources.opening import Opener
 from propensity.sources.report import CheckReport, TableReport
 
 if TYPE_CHECKING:
@@ -65,10 +65,11 @@ def load(engine: Engine, config: Config) -> Canonical:
     mapped: dict[TableName, Mapped] = {}
     flagged: dict[TableName, Table] = {}
     reports: dict[TableName, TableReport] = {}
+    opener = Opener(engine, config)
     for name in TABLES:
         if name not in config.tables:
             continue
-        mapped[name] = map_table(engine, config, name)
+        mapped[name] = map_table(opener, config, name)
         flagged[name], report = check_table(engine, mapped[name], flagged.get("leads"))
         reports[name] = replace(report, sha256=source_sha256(config, name))
     rejected: dict[TableName, Table] = {
@@ -86,22 +87,23 @@ def load(engine: Engine, config: Config) -> Canonical:
     return Canonical(engine, config, clean, present, CheckReport(reports, findings))
 
 
-def source_sha256(config: Config, name: TableName) -> str | None:
-    """SHA-256 over the files that feed a table, in the order of their names (for a database: over its file)."""
-    source = config.tables[name]
-    path = config.data.database if source.path is None else config.data.folder / source.path
-    if path is None:
-        return None
+def source_sha256(config: Config, name: TableName) -> str:
+    """SHA-256 over the files that feed a table and its lookups, in order (for a database: over its file)."""
     digest = hashlib.sha256()
-    for file in files_of(path / "*.parquet" if path.is_dir() else path):
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    for source in config.tables[name].sources:
+        for origin in (source, *source.lookups.values()):
+            path = config.data.database if origin.path is None else config.data.folder / origin.path
+            if path is None:
+                continue
+            for file in files_of(path / "*.parquet" if path.is_dir() else path):
+                with file.open("rb") as stream:
+                    digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
 
 
 def _finished(flagged: Table, name: TableName, config: Config, tables: Mapping[TableName, Table]) -> Table:
     """Only good rows; second clocks, directions and channels filled where the source is silent; base currency."""
-    table = flagged.filter(flagged[RULE].isnull()).drop(ROW, RULE, FOUND)
+    table = flagged.filter(flagged[RULE].isnull()).drop(*BOOKKEEPING)
     if name == "stages":
         return table.mutate(recorded_at=ibis.coalesce(table["recorded_at"], table["entered_at"]))
     if name == "activities":

@@ -14,7 +14,7 @@ from propensity.engines import ROW
 from propensity.engines.untyped import Table, Value
 from propensity.errors import ConfigError, ContractError, SourceError
 from propensity.schema import TABLES, TableName
-from propensity.sources.mapping import FOUND, RULE, Mapped
+from propensity.sources.mapping import BOOKKEEPING, FOUND, RULE, SOURCE, Mapped
 from propensity.sources.report import Broken, TableReport
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ def check_table(engine: Engine, mapped: Mapped, leads: Table | None) -> tuple[Ta
     counts = engine.collect(flagged.group_by(RULE).aggregate(rows=flagged.count()).order_by(RULE)).to_pylist()
     broken = [
         Broken(
-            row[RULE], row["rows"], _examples(engine, flagged, row[RULE]), counts=row[RULE] != LEAD_SET_ASIDE
+            row[RULE],
+            row["rows"],
+            _examples(engine, flagged, row[RULE], several=len(mapped.origins) > 1),
+            counts=row[RULE] != LEAD_SET_ASIDE,
         )
         for row in counts
         if row[RULE] is not None
@@ -118,7 +121,7 @@ def write_quarantine(
     try:
         for name, table in flagged.items():
             path = folder / f"{name}.csv"
-            bad = table.filter(table[RULE].notnull()).order_by(ROW)
+            bad = table.filter(table[RULE].notnull()).order_by(SOURCE, ROW)
             lines = rejected.get(name)
             parts = [bad] if lines is None else [bad, _as_rows(lines, bad.schema())]
             if _write(engine, parts, path):
@@ -185,8 +188,8 @@ def _with_duplicates(mapped: Mapped) -> Table:
     table = mapped.table
     if not key:
         return table
-    others = [table[column] for column in table.columns if column not in (*key, ROW, RULE, FOUND)]
-    others.append(table[ROW])  # among rows that are equal in all else
+    others = [table[column] for column in table.columns if column not in (*key, *BOOKKEEPING)]
+    others += [table[SOURCE], table[ROW]]  # among rows that are equal in all else
     place: Value = ibis.row_number().over(
         group_by=[*key, table[RULE].isnull()], order_by=[column.asc(nulls_first=False) for column in others]
     )
@@ -219,11 +222,14 @@ def _with_references(table: Table, name: TableName, leads: Table) -> Table:
     return joined.mutate(**{RULE: rule, FOUND: ibis.coalesce(joined[FOUND], joined["lead_id"])}).drop("_kept")
 
 
-def _examples(engine: Engine, flagged: Table, rule: str) -> tuple[str, ...]:
+def _examples(engine: Engine, flagged: Table, rule: str, *, several: bool) -> tuple[str, ...]:
     rows = engine.collect(
         flagged.filter(flagged[RULE] == rule)
-        .order_by(ROW)
+        .order_by(SOURCE, ROW)
         .limit(EXAMPLES)
-        .select(ROW, found=flagged[FOUND].left(_LONGEST_EXAMPLE))
+        .select(ROW, SOURCE, found=flagged[FOUND].left(_LONGEST_EXAMPLE))
     )
-    return tuple(f"row {row[ROW]}: {row['found']!r}"[:_LONGEST_EXAMPLE] for row in rows.to_pylist())
+    return tuple(
+        f"row {row[ROW]}{f' of {row[SOURCE]}' if several else ''}: {row['found']!r}"[:_LONGEST_EXAMPLE]
+        for row in rows.to_pylist()
+    )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from propensity.engines.untyped import Table, Value
 from propensity.schema import TableName
-from propensity.sources.mapping import RULE, Mapped, named
+from propensity.sources.lookups import named
+from propensity.sources.mapping import RULE, Mapped
 from propensity.sources.report import Finding
 
 if TYPE_CHECKING:
@@ -31,10 +32,13 @@ def find(
     """Look for what may surprise: unused columns, unknown words, amounts without a rate, lags, empty tables."""
     findings: list[Finding] = []
     for name, table in mapped.items():
-        if table.unused:
-            findings.append(
-                Finding("info", name, f"columns that nothing reads: {named(table.unused, _MOST_NAMED)}")
-            )
+        findings += table.findings
+        for origin, unused in table.unused.items():
+            of = f" of {origin}" if len(table.origins) > 1 else ""
+            if unused:
+                findings.append(
+                    Finding("info", name, f"columns{of} that nothing reads: {named(unused, _MOST_NAMED)}")
+                )
         if _scalar(engine, tables[name].count()) == 0:
             findings.append(Finding("warning", name, f"{table.origin} holds no usable row"))
     findings += _time_findings(config, mapped)

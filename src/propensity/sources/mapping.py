@@ -1,30 +1,36 @@
-"""One company's table to one canonical table: columns renamed, words mapped, types read. Nothing is dropped here."""
+"""A company's tables to one canonical table: columns renamed, words mapped, types read. Nothing is dropped here."""
 
 from __future__ import annotations
 
-import difflib
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import ibis
 
-from propensity.engines import ROW, Source
+from propensity.configcolumns import ColumnMapping, ColumnReading, ExtraColumn
+from propensity.configtables import mapping_of
+from propensity.engines import ROW
 from propensity.engines.untyped import Table, Value
-from propensity.errors import ConfigError, SchemaError, SourceError
-from propensity.schema import TABLES, Column, TableName
+from propensity.errors import ConfigError, SchemaError
+from propensity.schema import TABLES, Column, ColumnType, TableName
+from propensity.sources.lookups import Scope, named, open_scope
+from propensity.sources.opening import Opener
 from propensity.sources.parsing import Parsed, Reading, as_text, parse
+from propensity.sources.report import Finding
+from propensity.sources.rows import MOST_REPEATS, choose
 
 if TYPE_CHECKING:
-    from propensity.config import Config, ExtraColumn, TableConfig
-    from propensity.engines import Engine
+    from propensity.config import Config
+    from propensity.configtables import RowsConfig, SourceConfig
 
 RULE = "_rule"
 FOUND = "_found"
+SOURCE = "_source"
 POSITION = "position"
 KNOWN_AT_SUFFIX = "__known_at"
+BOOKKEEPING = (ROW, SOURCE, RULE, FOUND)
+"""Columns of a mapped table that say where a row comes from and what is wrong with it."""
 _IBIS_TYPES = {
     "id": "string",
     "text": "string",
@@ -32,219 +38,241 @@ _IBIS_TYPES = {
     "number": "float64",
     "boolean": "boolean",
 }
-_EXTRA_TYPES: dict[str, Any] = {"number": "number", "category": "text", "boolean": "boolean"}
-_TEXT_ENDINGS = (".csv", ".tsv", ".txt")
-_COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
-_MOST_NAMED = 30
-_LONGEST_NAME = 60
+_EXTRA_TYPES: dict[str, ColumnType] = {"number": "number", "category": "text", "boolean": "boolean"}
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
     """A canonical table before its rows are checked.
 
-    `table` holds the canonical columns, the extras, `_row` (int64), `_rule` (string: the first rule that the row
-    breaks, null if none) and `_found` (string: what stood there); `origin` names file or table; `present` the canonical
-    columns that the source has; `unused` the source's columns that nothing reads; `rejected` what was no row at all.
+    `table` holds the canonical columns, the extras, `_row` (int64), `_source` (string: the file or table of the row),
+    `_rule` (string: the first rule that the row breaks, null if none) and `_found` (string: what stood there);
+    `origins` names files or tables; `present` the canonical columns that any of them has; `unused` per origin its
+    columns that nothing reads; `rejected` what was no row at all; `findings` what there is to say of lookups and rows.
     """
 
     name: TableName
     table: Table
-    origin: str
+    origins: tuple[str, ...]
     present: frozenset[str]
-    unused: tuple[str, ...]
+    unused: Mapping[str, tuple[str, ...]]
     rejected: Table | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def origin(self) -> str:
+        """What messages call the sources together."""
+        return named(self.origins)
 
 
-def read_source(engine: Engine, config: Config, name: TableName) -> tuple[Source, str]:
-    """Open what feeds a canonical table; return it with a name for messages."""
-    source = config.tables[name]
-    if source.path is None:
-        if config.data.database is None or source.table is None:
-            raise SourceError(f"tables.{name} has neither a path nor a table of data.database.")
-        return engine.read_database(config.data.database, source.table), source.table
-    path = config.data.folder / source.path
-    if os.path.isdir(path):  # noqa: PTH112 - unlike is_dir it is False for a name too long
-        if not any(path.glob("*.parquet")):
-            raise SourceError(f"tables.{name}.path {path} is a folder without Parquet files.")
-        return engine.read_parquet(path / "*.parquet"), path.name
-    if path.suffix.lower() == ".parquet":
-        return engine.read_parquet(path), path.name
-    if _is_text(path):
-        return engine.read_csv(path, source.csv), path.name
-    raise SourceError(
-        f"tables.{name}.path {path} ends in {path.suffix!r}; known are .parquet and {', '.join(_TEXT_ENDINGS)}, the last "
-        f"three also with {', '.join(_COMPRESSED)}."
-    )
-
-
-def _is_text(path: Path) -> bool:
-    """Whether the name says delimited text: `leads.csv`, `leads.csv.gz`, but also `leads.gz`."""
-    endings = [ending.lower() for ending in path.suffixes]
-    if endings and endings[-1] in _COMPRESSED:
-        return len(endings) == 1 or endings[-2] not in (".parquet", ".xlsx", ".json", ".tar")
-    return bool(endings) and endings[-1] in _TEXT_ENDINGS
-
-
-def map_table(engine: Engine, config: Config, name: TableName) -> Mapped:
-    """Read a source table and map it.
+def map_table(opener: Opener, config: Config, name: TableName) -> Mapped:
+    """Read the sources of a canonical table and map them.
 
     Raises
     ------
     SourceError
-        The file or table is missing, empty or unreadable.
+        A file or table is missing, empty or unreadable.
     SchemaError
         A required column, or a column that the mapping names, is missing.
+    ContractError
+        A lookup's keys are there more than once.
     """
-    source, origin = read_source(engine, config, name)
-    return _Mapper(engine, config, name, source, origin).mapped()
+    parts: list[Table] = []
+    findings: list[Finding] = []
+    present: set[str] = set()
+    unread: dict[str, tuple[str, ...]] = {}
+    rejected: dict[int, Table] = {}
+    sources = config.tables[name].sources
+    for place, source in enumerate(sources):
+        where = f"tables.{name}" if len(sources) == 1 else f"tables.{name}.{place}"
+        scope, opened, said = open_scope(opener, source, name, where)
+        findings += said
+        for part in source.parts:
+            chosen = choose(opener.engine, scope, source, part, _what(name, part))
+            findings += [Finding("info", name, chosen.message)] if chosen.message else []
+            mapper = _Mapper(opener, config, name, source, part, replace(scope, table=chosen.table))
+            if chosen.broken is not None and part.repeat is not None:
+                rule = f"{part.repeat} is no whole number of times from 0 to {MOST_REPEATS:,}"
+                mapper.rules.append((chosen.broken, rule, scope.value(part.repeat).cast("string")))
+            parts.append(mapper.table())
+            present |= mapper.present
+        # A file that is named twice is read by both: what is unread is what neither reads.
+        unread[opened.name] = tuple(
+            column for column in unread.get(opened.name, opened.source.columns) if column not in scope.used
+        )
+        if opened.source.rejected is not None:
+            rejected[id(opened)] = opened.source.rejected
+    return Mapped(
+        name,
+        _one(parts),
+        tuple(unread),
+        frozenset(present),
+        unread,
+        _one(list(rejected.values())) if rejected else None,
+        tuple(findings),
+    )
 
 
-def named(names: Sequence[str], most: int = _MOST_NAMED) -> str:
-    """Column names for a message: long ones cut, odd ones quoted, not too many."""
-    shown = [
-        name
-        if name.isprintable() and name.strip() and len(name) <= _LONGEST_NAME
-        else repr(name[:_LONGEST_NAME])
-        for name in names[:most]
+def _one(tables: Sequence[Table]) -> Table:
+    return tables[0] if len(tables) == 1 else ibis.union(*tables, distinct=False)
+
+
+def _what(table: TableName, part: RowsConfig) -> str:
+    """What the rows of a part become: its constants say it best."""
+    constants = [
+        mapping.constant
+        for column in part.columns
+        if (mapping := mapping_of(part.columns, column)) is not None and mapping.constant is not None
     ]
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(shown) + more
+    return f"{table} ({', '.join(constants)})" if constants else table
 
 
 class _Mapper:
-    """Collects the columns of one table and the rules that they imply."""
+    """Collects the columns of one part of one source, and the rules that they imply."""
 
-    def __init__(self, engine: Engine, config: Config, name: TableName, opened: Source, origin: str) -> None:
-        self.engine, self.config, self.opened, self.origin = engine, config, opened, origin
+    def __init__(
+        self,
+        opener: Opener,
+        config: Config,
+        name: TableName,
+        source: SourceConfig,
+        part: RowsConfig,
+        scope: Scope,
+    ) -> None:
+        self.functions, self.config = opener.engine.functions, config
         self.name: TableName = name
-        self.raw = opened.table
-        self.source: TableConfig = config.tables[name]
-        self.used: set[str] = set()
+        self.source, self.part, self.scope = source, part, scope
+        self.present: set[str] = set()
         self.values: dict[str, Value] = {}
         self.rules: list[tuple[Value, str, Value]] = []
 
-    def mapped(self) -> Mapped:
+    def table(self) -> Table:
         """Build the whole table."""
-        present: set[str] = set()
         missing: list[Column] = []
         for column in TABLES[self.name].columns:
-            raw_name = self._source_of(column)
-            if raw_name is None:
+            mapping = self._mapping(column)
+            if mapping is None:
                 self.values[column.name] = ibis.null(_IBIS_TYPES[column.type])
                 if column.required:
                     missing.append(column)
                 continue
-            present.add(column.name)
-            mapping = self.source.mapping(column.name)
-            reading = self._reading(
-                column.name, mapping.null_words if mapping else (), mapping.format if mapping else None
-            )
-            self._add(column.name, self._parsed(column, raw_name, reading), raw_name)
+            self.present.add(column.name)
+            shown = self._add_mapped(column, mapping)
             if column.required:
-                self._rule(self.values[column.name].isnull(), f"{column.name} is missing", raw_name)
-        self._refuse_missing(missing, present)
-        for extra_name, extra in self.source.extra.items():
-            self._add_extra(extra_name, extra)
+                self.rules.append((self.values[column.name].isnull(), f"{column.name} is missing", shown))
+        self._refuse_missing(missing)
+        for name, extra in self.config.tables[self.name].extra.items():
+            self._add_extra(name, declared=extra)
         if self.name == "leads":
             self.values[POSITION] = self._position()
         nothing = ibis.null("string")
-        rule = (
-            ibis.cases(*((bad, rule) for bad, rule, _ in self.rules), else_=nothing)
-            if self.rules
-            else nothing
-        )
-        found = (
-            ibis.cases(*((bad, text) for bad, _, text in self.rules), else_=nothing)
-            if self.rules
-            else nothing
-        )
-        table = self.raw.select(ROW, **self.values, **{RULE: rule, FOUND: found})
-        unused = tuple(column for column in self.opened.columns if column not in self.used)
-        return Mapped(self.name, table, self.origin, frozenset(present), unused, self.opened.rejected)
+        rule = found = nothing
+        if self.rules:
+            rule = ibis.cases(*((bad, rule) for bad, rule, _ in self.rules), else_=nothing)
+            found = ibis.cases(*((bad, text) for bad, _, text in self.rules), else_=nothing)
+        values = {SOURCE: ibis.literal(self.scope.origin), **self.values, RULE: rule, FOUND: found}
+        return self.scope.table.select(ROW, **values)
 
-    def _parsed(self, column: Column, raw_name: str, reading: Reading) -> Parsed:
+    def _mapping(self, column: Column) -> ColumnMapping | None:
+        """Where a canonical column comes from: as mapped, else the source's column of the same name."""
+        mapping = mapping_of(self.part.columns, column.name)
+        if mapping is None and self.scope.has(column.name):
+            return ColumnMapping(column=column.name)
+        return mapping
+
+    def _add_mapped(self, column: Column, mapping: ColumnMapping) -> Value:
+        """Add a canonical column; return as text what stands in the source."""
+        reading = self._reading(column.name, mapping)
         try:
-            return parse(self._raw(raw_name), column.type, reading, self.engine.functions)
+            if mapping.constant is not None:
+                raw, label = ibis.literal(mapping.constant), column.name
+            elif mapping.join:
+                raw, label = self._joined(mapping.join, reading), " and ".join(mapping.join)
+            else:
+                label = mapping.column or column.name
+                raw = self.scope.value(label)
+            parsed = parse(raw, column.type, reading, self.functions)
+            shown = raw.cast("string")
+            self._flag(parsed, label, shown)
+            if mapping.fallback is not None:
+                other = self.scope.value(mapping.fallback)
+                second = parse(other, column.type, reading, self.functions)
+                if second.bad is not None:
+                    second = replace(second, bad=second.bad & as_text(raw, reading).isnull())
+                self._flag(second, mapping.fallback, other.cast("string"))
+                parsed = replace(parsed, value=ibis.coalesce(parsed.value, second.value))
         except ConfigError as error:
-            raise ConfigError(f"tables.{self.name}.columns.{column.name}.format: {error}") from error
+            raise ConfigError(f"{self.scope.where}.columns.{column.name}.format: {error}") from error
+        value = parsed.value
+        if mapping.prefix and column.type in ("id", "text"):
+            value = ibis.literal(mapping.prefix) + value
+        self.values[column.name] = value
+        return shown
 
-    def _source_of(self, column: Column) -> str | None:
-        """The raw column that feeds a canonical one: as mapped, else the one of the same name."""
-        mapping = self.source.mapping(column.name)
-        if mapping is not None:
-            return mapping.column
-        return column.name if column.name in self.opened.columns else None
+    def _joined(self, names: Sequence[str], reading: Reading) -> Value:
+        """The texts of several columns with a space between; what is unknown is left out."""
+        bare = Reading(null_words=reading.null_words)
+        texts = [as_text(self.scope.value(name), bare) for name in names]
+        spaced = [(ibis.literal(" ") + text).fill_null("") for text in texts]
+        whole = spaced[0]
+        for text in spaced[1:]:
+            whole = whole + text
+        return whole.strip()
 
-    def _raw(self, column: str) -> Value:
-        """The source's column of that name; `_row` is the row's number unless the source has such a column.
-
-        Raises
-        ------
-        SchemaError
-            There is none, or there are several.
-        """
-        columns = self.opened.columns
-        places = [place for place, name in enumerate(columns, 1) if name == column]
-        if column == ROW and not places:
-            return self.raw[ROW]
-        if not places:
-            near = difflib.get_close_matches(column, columns, 1) or [
-                name for name in columns if name.casefold() == column.casefold()
-            ]
-            raise SchemaError(
-                f"{self.origin} has no column {column!r}, which tables.{self.name} names"
-                f"{f'; do you mean {near[0]!r}?' if near else ''}. Found: {named(columns)}."
-            )
-        if len(places) > 1:
-            raise SchemaError(
-                f"{self.origin} has {len(places)} columns called {column!r} (columns "
-                f"{', '.join(str(place) for place in places)}), and tables.{self.name} reads it. Give each its own name."
-            )
-        self.used.add(column)
-        return self.raw[f"c{places[0]}"]
-
-    def _reading(self, name: str, null_words: Sequence[str], pattern: str | None = None) -> Reading:
+    def _reading(self, name: str, how: ColumnReading | None = None) -> Reading:
+        own = how or ColumnReading()
         return Reading(
-            null_words=(*self.source.null_words, *null_words),
+            null_words=(*self.source.null_words, *own.null_words),
             values=self.source.values.get(name),
-            format=pattern,
+            formats=own.format,
             zone=self.source.timezone or self.config.data.timezone,
+            decimal=own.decimal,
+            band=own.band,
+            scale=own.scale,
         )
 
-    def _add(self, name: str, parsed: Parsed, raw_name: str) -> None:
-        self.values[name] = parsed.value
+    def _flag(self, parsed: Parsed, label: str, shown: Value) -> None:
         if parsed.bad is not None:
-            self._rule(parsed.bad, f"{raw_name} is {parsed.rule}", raw_name)
+            self.rules.append((parsed.bad, f"{label} is {parsed.rule}", shown))
 
-    def _rule(self, broken: Value, rule: str, raw_name: str) -> None:
-        self.rules.append((broken, rule, self._raw(raw_name).cast("string")))
-
-    def _add_extra(self, name: str, extra: ExtraColumn) -> None:
-        source = extra.column or name
-        reading = self._reading(name, extra.null_words)
-        self._add(
-            name, parse(self._raw(source), _EXTRA_TYPES[extra.type], reading, self.engine.functions), source
-        )
+    def _add_extra(self, name: str, *, declared: ExtraColumn) -> None:
+        """Add a company's own column; null in the rows of a source that does not have it."""
+        extra, clock = self.source.extra.get(name), name + KNOWN_AT_SUFFIX
+        kind = _EXTRA_TYPES[declared.type]
+        if extra is None:
+            self.values[name] = ibis.null(_IBIS_TYPES[kind])
+            if declared.known_at is not None:
+                self.values[clock] = ibis.null(_IBIS_TYPES["timestamp"])
+            return
+        label = extra.column or name
+        raw = self.scope.value(label)
+        parsed = parse(raw, kind, self._reading(name, extra), self.functions)
+        self.values[name] = parsed.value
+        self._flag(parsed, label, raw.cast("string"))
         if extra.known_at is not None:
-            known = parse(
-                self._raw(extra.known_at), "timestamp", self._reading("", ()), self.engine.functions
-            )
-            self._add(name + KNOWN_AT_SUFFIX, known, extra.known_at)
+            raw = self.scope.value(extra.known_at)
+            try:
+                known = parse(
+                    raw, "timestamp", replace(self._reading("", extra), null_words=()), self.functions
+                )
+            except ConfigError as error:
+                raise ConfigError(f"{self.scope.where}.extra.{name}.format: {error}") from error
+            self.values[clock] = known.value
+            self._flag(known, extra.known_at, raw.cast("string"))
 
     def _position(self) -> Value:
         """Flat leads without dates: the rank of each row in the declared order; ties share a rank. Null elsewhere."""
-        if self.source.order_by is None:
+        order_by = self.source.order_by
+        if order_by is None:
             return ibis.null("int64")
-        if self.source.order_by == "file":
-            key: Value = self.raw[ROW]
+        if order_by == "file":
+            key: Value = self.scope.table[ROW]
         else:
-            text = as_text(self._raw(self.source.order_by), self._reading("", ()))
+            raw = self.scope.value(order_by)
+            text = as_text(raw, self._reading(""))
             number = text.try_cast("float64")
-            self._rule(
-                text.isnull(),
-                f"{self.source.order_by}, which order_by names, is missing",
-                self.source.order_by,
+            self.rules.append(
+                (text.isnull(), f"{order_by}, which order_by names, is missing", raw.cast("string"))
             )
             # Numbers in the order of their values, words after them in the order of their letters.
             word = ibis.cases((number.isnull(), text), else_="")
@@ -252,17 +280,18 @@ class _Mapper:
         ordered = key.desc() if self.source.order == "descending" else key.asc()
         return ibis.rank().over(order_by=ordered).cast("int64")
 
-    def _refuse_missing(self, missing: Sequence[Column], present: set[str]) -> None:
-        if self.name == "leads" and "outcome" in present:
+    def _refuse_missing(self, missing: Sequence[Column]) -> None:
+        where, origin = self.scope.where, self.scope.origin
+        if self.name == "leads" and "outcome" in self.present:
             missing = [column for column in missing if column.name != "created_at"]
-        if self.name == "budgets" and not present & {"lead_id", "account_id"}:
+        if self.name == "budgets" and not self.present & {"lead_id", "account_id"}:
             raise SchemaError(
-                f"{self.origin}: tables.budgets needs lead_id or account_id. Map one under tables.budgets.columns."
+                f"{origin}: {where} needs lead_id or account_id. Map one under {where}.columns."
             )
         if missing:
             names = ", ".join(column.name for column in missing)
             hint = " (or map `outcome`, for flat data without dates)" if self.name == "leads" else ""
             raise SchemaError(
-                f"{self.origin} lacks {names}, which tables.{self.name} requires; found {named(self.opened.columns)}. "
-                f"Map the source's columns under tables.{self.name}.columns{hint}."
+                f"{origin} lacks {names}, which {where} requires; found {named(self.scope.columns[''])}. "
+                f"Map the source's columns under {where}.columns{hint}."
             )

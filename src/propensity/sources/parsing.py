@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from propensity.engines.untyped import Value
+from propensity.sources.numbers import band_number, plain_number
 
 if TYPE_CHECKING:
     from propensity.engines import Functions
@@ -49,8 +50,11 @@ class Reading:
 
     null_words: Sequence[str] = ()
     values: Mapping[str, str] | None = None
-    format: str | None = None
+    formats: Sequence[str] = ()
     zone: str = "UTC"
+    decimal: str | None = None
+    band: str | None = None
+    scale: float = 1.0
 
 
 def parse(column: Value, kind: ColumnType, how: Reading, functions: Functions) -> Parsed:
@@ -66,7 +70,8 @@ def parse(column: Value, kind: ColumnType, how: Reading, functions: Functions) -
         return Parsed(text, None, "")
     native = how.values is None and not how.null_words
     if kind == "number":
-        value = column.cast("float64") if native and column.type().is_numeric() else text.try_cast("float64")
+        value = column.cast("float64") if native and column.type().is_numeric() else _number(text, how)
+        value = value * how.scale if how.scale != 1 else value
         value = ibis.cases((value.isinf() | value.isnan(), ibis.null("float64")), else_=value)
     elif kind == "boolean":
         value = column if native and column.type().is_boolean() else _boolean(text)
@@ -101,6 +106,12 @@ def as_text(column: Value, how: Reading) -> Value:
     return text
 
 
+def _number(text: Value, how: Reading) -> Value:
+    if how.band is not None:
+        return band_number(text, how.band, how.decimal or ".")
+    return (plain_number(text, how.decimal) if how.decimal is not None else text).try_cast("float64")
+
+
 def _boolean(text: Value) -> Value:
     word = text.lower()
     return ibis.cases(
@@ -120,8 +131,8 @@ def _timestamp(column: Value, text: Value, how: Reading, functions: Functions) -
         value = functions.to_utc(column.cast("timestamp(6)"), how.zone)
     elif kind.is_date():
         value = functions.to_utc(_end_of_day(column.cast("timestamp(6)")), how.zone)
-    elif how.format is not None:
-        value = _formatted(text, how.format, how.zone, functions)
+    elif how.formats:
+        value = ibis.coalesce(*(_formatted(text, one, how.zone, functions) for one in how.formats))
     else:
         value = _iso(text, how.zone, functions)
     held = text.notnull() & (value >= ibis.literal(_EARLIEST)) & (value <= ibis.literal(_LATEST))

@@ -1,0 +1,248 @@
+"""Other tables joined to a source on a key, so that their columns can be mapped: dirty keys found, none guessed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from propensity.configtables import lookup_order
+from propensity.engines import ROW
+from propensity.engines.untyped import Table, Value
+from propensity.errors import ContractError, SchemaError
+from propensity.sources.parsing import Reading, as_text
+from propensity.sources.report import Finding
+
+if TYPE_CHECKING:
+    from propensity.config import Config
+    from propensity.configtables import LookupConfig, SourceConfig
+    from propensity.schema import TableName
+    from propensity.sources.opening import Opened, Opener
+
+_MOST_NAMED = 30
+_LONGEST_NAME = 60
+_EXAMPLES = 3
+_LOOSE = r"[^\p{L}\p{N}]"
+_HIT = "_hit"
+
+
+def named(names: Sequence[str], most: int = _MOST_NAMED) -> str:
+    """Column names for a message: long ones cut, odd ones quoted, not too many."""
+    shown = [
+        name
+        if name.isprintable() and name.strip() and len(name) <= _LONGEST_NAME
+        else repr(name[:_LONGEST_NAME])
+        for name in names[:most]
+    ]
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(shown) + more
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What column names mean: those of a source, and `LOOKUP.column` of what was joined to it.
+
+    Attributes
+    ----------
+    table
+        The source's rows with the columns of its lookups, under names of the engine.
+    origin
+        What messages call the source.
+    where
+        Its place in the configuration.
+    columns
+        Per lookup (`""`: the source itself), its column names in order; the engine calls them `<prefix>c1`, ...
+    prefixes
+        Per lookup, that prefix.
+    origins
+        Per lookup, what messages call it.
+    used
+        The source's own columns that were asked for so far.
+    """
+
+    table: Table
+    origin: str
+    where: str
+    columns: Mapping[str, tuple[str, ...]]
+    prefixes: Mapping[str, str]
+    origins: Mapping[str, str]
+    used: set[str] = field(default_factory=set[str])
+
+    def split(self, name: str) -> tuple[str, str]:
+        """The lookup that a name speaks of (`""`: the source itself), and the column in it."""
+        lookup, dot, column = name.partition(".")
+        return (lookup, column) if dot and lookup in self.columns and lookup else ("", name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a column."""
+        lookup, column = self.split(name)
+        return column in self.columns[lookup]
+
+    def value(self, name: str) -> Value:
+        """The column of that name; `_row` is the row's number unless the source has such a column.
+
+        Raises
+        ------
+        SchemaError
+            There is none, or there are several.
+        """
+        lookup, column = self.split(name)
+        columns, origin = self.columns[lookup], self.origins[lookup]
+        places = [place for place, found in enumerate(columns, 1) if found == column]
+        if name == ROW and not places:
+            return self.table[ROW]
+        if not places:
+            near = difflib.get_close_matches(column, columns, 1) or [
+                found for found in columns if found.casefold() == column.casefold()
+            ]
+            raise SchemaError(
+                f"{origin} has no column {column!r}, which {self.where} names"
+                f"{f'; do you mean {near[0]!r}?' if near else ''}. Found: {named(columns)}."
+            )
+        if len(places) > 1:
+            raise SchemaError(
+                f"{origin} has {len(places)} columns called {column!r} (columns "
+                f"{', '.join(str(place) for place in places)}), and {self.where} reads it. Give each its own name."
+            )
+        if not lookup:
+            self.used.add(column)
+        return self.table[f"{self.prefixes[lookup]}c{places[0]}"]
+
+
+def open_scope(
+    opener: Opener, source: SourceConfig, table: TableName, where: str
+) -> tuple[Scope, Opened, list[Finding]]:
+    """Open a source and join its lookups.
+
+    Returns
+    -------
+    The scope, the source as it was opened, and what there is to say of the lookups.
+
+    Raises
+    ------
+    SourceError, SchemaError
+        A file, a table or a key column is missing, or a lookup finds nothing at all.
+    ContractError
+        More keys of a lookup than `checks.max_quarantined_share` allows are there more than once.
+    """
+    opened = opener.open(source, where)
+    scope = Scope(
+        opened.source.table, opened.name, where, {"": opened.source.columns}, {"": ""}, {"": opened.name}
+    )
+    findings: list[Finding] = []
+    for place, name in enumerate(lookup_order(source.lookups), 1):
+        scope, found = _joined(opener, scope, source, name, f"l{place}_")
+        findings += [Finding("warning", table, message) for message in found]
+    return scope, opened, findings
+
+
+def _joined(
+    opener: Opener, scope: Scope, source: SourceConfig, name: str, prefix: str
+) -> tuple[Scope, list[str]]:
+    lookup = source.lookups[name]
+    where = f"{scope.where}.lookups.{name}"
+    opened = opener.open(lookup, where)
+    there = Scope(
+        opened.source.table, opened.name, where, {"": opened.source.columns}, {"": ""}, {"": opened.name}
+    )
+    words = source.null_words
+    keys = [f"{prefix}key{place}" for place, _ in enumerate(lookup.on, 1)]
+    ours = {
+        key: _key(scope.value(column), lookup, words) for key, column in zip(keys, lookup.on, strict=True)
+    }
+    theirs = {
+        key: _key(there.value(column), lookup, words)
+        for key, column in zip(keys, lookup.on.values(), strict=True)
+    }
+    columns = {f"{prefix}c{place}": f"c{place}" for place, _ in enumerate(opened.source.columns, 1)}
+    rows: Table = there.table.select(**columns, **theirs)
+    rows = rows.filter(*(rows[key].notnull() for key in keys))
+    rows = rows.mutate(_same=rows.count().over(group_by=keys))
+    unique = rows.filter(rows["_same"] == 1).drop("_same").mutate(**{prefix + _HIT: True})
+    left = scope.table.mutate(**ours)
+    table = left.left_join(unique, keys).drop(*(key + "_right" for key in keys))
+    said = _said(opener, scope.origin, opened, rows, table, lookup, prefix, where)
+    return (
+        replace(
+            scope,
+            table=table.drop(*keys, prefix + _HIT),
+            columns={**scope.columns, name: opened.source.columns},
+            prefixes={**scope.prefixes, name: prefix},
+            origins={**scope.origins, name: f"{opened.name} (lookup {name})"},
+        ),
+        said,
+    )
+
+
+def _key(column: Value, lookup: LookupConfig, null_words: Sequence[str]) -> Value:
+    """A key as it is compared: trimmed text, 7.0 as 7; letters and digits alone where the match is loose."""
+    text = as_text(column, Reading(null_words=null_words)).re_replace(r"^(\d+)\.0+$", r"\1")
+    return text.lower().re_replace(_LOOSE, "").nullif("") if lookup.match == "loose" else text
+
+
+def _said(
+    opener: Opener,
+    origin: str,
+    opened: Opened,
+    rows: Table,
+    joined: Table,
+    lookup: LookupConfig,
+    prefix: str,
+    where: str,
+) -> list[str]:
+    """What a person should know of a lookup: keys that find nothing, keys that are there twice, lines that are no rows."""
+    keys = [f"{prefix}key{place}" for place, _ in enumerate(lookup.on, 1)]
+    asked: Table = joined.filter(*(joined[key].notnull() for key in keys))
+    missed: Table = asked.filter(asked[prefix + _HIT].isnull())
+    twice: Table = rows.filter(rows["_same"] > 1)
+    collect = opener.engine.collect
+    counts = collect(asked.aggregate(asked=asked.count(), found=asked[prefix + _HIT].count())).to_pylist()[0]
+    own = ", ".join(lookup.on)
+    messages: list[str] = []
+    several = collect(twice.select(*keys).distinct().order_by(keys)).to_pylist()
+    if several:
+        messages.append(
+            _ambiguous(opener.config, several, collect(rows.select(*keys).distinct()).num_rows, opened, where)
+        )
+    lost = counts["asked"] - counts["found"]
+    if lost:
+        unknown = collect(missed.select(*keys).distinct().order_by(keys).limit(_EXAMPLES)).to_pylist()
+        message = f"{where}: {lost:,} of {counts['asked']:,} rows of {origin} name a {own} that {opened.name} does not have"
+        message += f", for example {_shown(unknown)}"
+        if counts["found"] == 0:
+            there = collect(rows.select(*keys).distinct().order_by(keys).limit(_EXAMPLES)).to_pylist()
+            raise SchemaError(
+                f"{message}; there it is {_shown(there) if there else 'empty'}. Check `on`"
+                + (", or compare with match: loose." if lookup.match == "exact" else ".")
+            )
+        messages.append(message)
+    messages += _no_rows(opener, opened, where)
+    return messages
+
+
+def _no_rows(opener: Opener, opened: Opened, where: str) -> list[str]:
+    rejected: Table | None = opened.source.rejected
+    if rejected is None:
+        return []
+    lines = opener.engine.collect(rejected["lines"].sum().as_table()).column(0)[0].as_py()
+    return [f"{where}: {lines:,} lines of {opened.name} are no rows"] if lines else []
+
+
+def _ambiguous(
+    config: Config, several: Sequence[Mapping[str, str]], keys: int, opened: Opened, where: str
+) -> str:
+    message = (
+        f"{where}: {len(several):,} of {keys:,} keys are there more than once in {opened.name}, and rows that name "
+        f"them find nothing, for example {_shown(several[:_EXAMPLES])}"
+    )
+    if len(several) / keys > config.checks.max_quarantined_share:
+        raise ContractError(
+            f"{message}. At most {config.checks.max_quarantined_share:.1%} may be (checks.max_quarantined_share). "
+            "A lookup needs a table with one row a key."
+        )
+    return message
+
+
+def _shown(keys: Sequence[Mapping[str, str]]) -> str:
+    return "; ".join(" + ".join(repr(part[:_LONGEST_NAME]) for part in key.values()) for key in keys)

@@ -1,0 +1,79 @@
+"""Opening what a configuration names: files and database tables, each read once however often it is named."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from propensity.engines import Source
+from propensity.errors import SourceError
+
+if TYPE_CHECKING:
+    from propensity.config import Config
+    from propensity.configtables import CsvOptions, Origin
+    from propensity.engines import Engine
+
+_TEXT_ENDINGS = (".csv", ".tsv", ".txt")
+_COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A source and what messages call it."""
+
+    source: Source
+    name: str
+
+
+@dataclass(frozen=True)
+class Opener:
+    """Opens files and tables for one load, and remembers them."""
+
+    engine: Engine
+    config: Config
+    _known: dict[tuple[str, CsvOptions], Opened] = field(
+        default_factory=dict[tuple[str, "CsvOptions"], Opened]
+    )
+
+    def open(self, origin: Origin, where: str) -> Opened:
+        """Open a file or table; `where` is its place in the configuration, such as tables.leads.
+
+        Raises
+        ------
+        SourceError
+            It is missing, empty, unreadable, or of a kind that is not known.
+        """
+        place = f"table {origin.table}" if origin.path is None else f"file {origin.path}"
+        key = (place, origin.csv)
+        if key not in self._known:
+            self._known[key] = self._opened(origin, where)
+        return self._known[key]
+
+    def _opened(self, origin: Origin, where: str) -> Opened:
+        if origin.path is None:
+            if self.config.data.database is None or origin.table is None:
+                raise SourceError(f"{where} has neither a path nor a table of data.database.")
+            return Opened(self.engine.read_database(self.config.data.database, origin.table), origin.table)
+        path = self.config.data.folder / origin.path
+        if os.path.isdir(path):  # noqa: PTH112 - unlike is_dir it is False for a name too long
+            if not any(path.glob("*.parquet")):
+                raise SourceError(f"{where}.path {path} is a folder without Parquet files.")
+            return Opened(self.engine.read_parquet(path / "*.parquet"), path.name)
+        if path.suffix.lower() == ".parquet":
+            return Opened(self.engine.read_parquet(path), path.name)
+        if is_text(path):
+            return Opened(self.engine.read_csv(path, origin.csv), path.name)
+        raise SourceError(
+            f"{where}.path {path} ends in {path.suffix!r}; known are .parquet and {', '.join(_TEXT_ENDINGS)}, the last "
+            f"three also with {', '.join(_COMPRESSED)}."
+        )
+
+
+def is_text(path: Path) -> bool:
+    """Whether the name says delimited text: `leads.csv`, `leads.csv.gz`, but also `leads.gz`."""
+    endings = [ending.lower() for ending in path.suffixes]
+    if endings and endings[-1] in _COMPRESSED:
+        return len(endings) == 1 or endings[-2] not in (".parquet", ".xlsx", ".json", ".tar")
+    return bool(endings) and endings[-1] in _TEXT_ENDINGS
