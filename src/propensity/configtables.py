@@ -87,6 +87,10 @@ class LookupConfig(Origin):
         description="`loose` compares letters and digits alone, in lower case: `GTXPro` finds `GTX Pro`",
     )
 
+    optional: bool = Field(
+        default=False, description="rows that find nothing are expected: they get a note, no warning"
+    )
+
     @field_validator("on")
     @classmethod
     def _some_key(cls, on: Mapping[str, str]) -> Mapping[str, str]:
@@ -108,6 +112,10 @@ class RowsConfig(Model):
     when_known: Words = Field(
         default=(),
         description="source columns that must hold something; other rows are left out and counted",
+    )
+    when_any_known: Words = Field(
+        default=(),
+        description="source columns of which one at least must hold something, likewise",
     )
     repeat: Text | None = Field(
         default=None,
@@ -135,6 +143,10 @@ class SourceConfig(Origin, RowsConfig):
     extra: Mapping[str, ExtraColumn] = Field(
         default={}, description="company-specific columns that become features"
     )
+    static: bool = Field(
+        default=False,
+        description="accounts without valid_from: true says that they never change, which is assumed with a warning otherwise",
+    )
     order_by: Text | None = Field(
         default=None, description="flat leads without dates: the column that is time, or `file`"
     )
@@ -160,7 +172,11 @@ class SourceConfig(Origin, RowsConfig):
     def parts(self) -> tuple[RowsConfig, ...]:
         """The parts that each row becomes, with what the source says for all of them."""
         whole = RowsConfig(
-            columns=self.columns, where=self.where, when_known=self.when_known, repeat=self.repeat
+            columns=self.columns,
+            where=self.where,
+            when_known=self.when_known,
+            when_any_known=self.when_any_known,
+            repeat=self.repeat,
         )
         return tuple(_together(whole, part) for part in self.rows) or (whole,)
 
@@ -219,7 +235,9 @@ def lookup_order(lookups: Mapping[str, LookupConfig]) -> tuple[str, ...]:
         Two lookups wait for each other.
     """
     waits = {
-        name: [key.partition(".")[0] for key in lookup.on if key.partition(".")[0] in lookups]
+        name: [
+            other for other, dot, _ in (key.partition(".") for key in lookup.on) if dot and other in lookups
+        ]
         for name, lookup in lookups.items()
     }
     done: list[str] = []
@@ -246,6 +264,7 @@ def _together(whole: RowsConfig, part: RowsConfig) -> RowsConfig:
         columns={**whole.columns, **part.columns},
         where={**whole.where, **part.where},
         when_known=(*whole.when_known, *part.when_known),
+        when_any_known=part.when_any_known or whole.when_any_known,
         repeat=part.repeat if part.repeat is not None else whole.repeat,
     )
 
@@ -297,6 +316,8 @@ def _source_mistakes(name: TableName, source: SourceConfig, where: str, *, datab
         mistakes.append(f"{where}.extra: extra columns belong to leads or accounts")
     if source.order_by is not None and name != "leads":
         mistakes.append(f"{where}.order_by: only leads without dates are ordered")
+    if source.static and name != "accounts":
+        mistakes.append(f"{where}.static: it is accounts that change or do not; columns say it under `extra`")
     if source.order_by is not None and (source.rows or source.repeat is not None):
         mistakes.append(f"{where}.order_by: rows that become several rows have no order of their own")
     return mistakes

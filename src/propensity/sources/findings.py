@@ -62,9 +62,13 @@ def _time_findings(config: Config, mapped: Mapping[TableName, Mapped]) -> list[F
             )
         )
     if "accounts" in mapped and "valid_from" not in mapped["accounts"].present:
+        declared = all(source.static for source in config.tables["accounts"].sources)
         findings.append(
             Finding(
-                "warning", "accounts", "without valid_from, account attributes are taken as never changed"
+                "info" if declared else "warning",
+                "accounts",
+                "without valid_from, account attributes are taken as never changed"
+                + ("" if declared else " (tables.accounts.static: true, if that is so)"),
             )
         )
     return findings

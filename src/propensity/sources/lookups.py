@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from propensity.configtables import lookup_order
 from propensity.engines import ROW
@@ -15,7 +15,6 @@ from propensity.sources.parsing import Reading, as_text
 from propensity.sources.report import Finding
 
 if TYPE_CHECKING:
-    from propensity.config import Config
     from propensity.configtables import LookupConfig, SourceConfig
     from propensity.schema import TableName
     from propensity.sources.opening import Opened, Opener
@@ -25,6 +24,8 @@ _LONGEST_NAME = 60
 _EXAMPLES = 3
 _LOOSE = r"[^\p{L}\p{N}]"
 _HIT = "_hit"
+Said = tuple[Literal["info", "warning"], str]
+"""How much it matters, and what there is to say."""
 
 
 def named(names: Sequence[str], most: int = _MOST_NAMED) -> str:
@@ -133,13 +134,13 @@ def open_scope(
     findings: list[Finding] = []
     for place, name in enumerate(lookup_order(source.lookups), 1):
         scope, found = _joined(opener, scope, source, name, f"l{place}_")
-        findings += [Finding("warning", table, message) for message in found]
+        findings += [Finding(severity, table, message) for severity, message in found]
     return scope, opened, findings
 
 
 def _joined(
     opener: Opener, scope: Scope, source: SourceConfig, name: str, prefix: str
-) -> tuple[Scope, list[str]]:
+) -> tuple[Scope, list[Said]]:
     lookup = source.lookups[name]
     where = f"{scope.where}.lookups.{name}"
     opened = opener.open(lookup, where)
@@ -162,7 +163,8 @@ def _joined(
     unique = rows.filter(rows["_same"] == 1).drop("_same").mutate(**{prefix + _HIT: True})
     left = scope.table.mutate(**ours)
     table = left.left_join(unique, keys).drop(*(key + "_right" for key in keys))
-    said = _said(opener, scope.origin, opened, rows, table, lookup, prefix, where)
+    join = _Join(opener, scope.origin, opened, lookup, where, keys, rows, table.rename(_hit=prefix + _HIT))
+    said = [*join.ambiguous(), *join.unmatched(), *join.no_rows()]
     return (
         replace(
             scope,
@@ -181,68 +183,71 @@ def _key(column: Value, lookup: LookupConfig, null_words: Sequence[str]) -> Valu
     return text.lower().re_replace(_LOOSE, "").nullif("") if lookup.match == "loose" else text
 
 
-def _said(
-    opener: Opener,
-    origin: str,
-    opened: Opened,
-    rows: Table,
-    joined: Table,
-    lookup: LookupConfig,
-    prefix: str,
-    where: str,
-) -> list[str]:
-    """What a person should know of a lookup: keys that find nothing, keys that are there twice, lines that are no rows."""
-    keys = [f"{prefix}key{place}" for place, _ in enumerate(lookup.on, 1)]
-    asked: Table = joined.filter(*(joined[key].notnull() for key in keys))
-    missed: Table = asked.filter(asked[prefix + _HIT].isnull())
-    twice: Table = rows.filter(rows["_same"] > 1)
-    collect = opener.engine.collect
-    counts = collect(asked.aggregate(asked=asked.count(), found=asked[prefix + _HIT].count())).to_pylist()[0]
-    own = ", ".join(lookup.on)
-    messages: list[str] = []
-    several = collect(twice.select(*keys).distinct().order_by(keys)).to_pylist()
-    if several:
-        messages.append(
-            _ambiguous(opener.config, several, collect(rows.select(*keys).distinct()).num_rows, opened, where)
+@dataclass(frozen=True)
+class _Join:
+    """A lookup that was made, and what a person should know of it.
+
+    `rows` are those looked up, with their keys and in `_same` how many share them; `joined` the source's rows with
+    `_hit` where they found one.
+    """
+
+    opener: Opener
+    origin: str
+    opened: Opened
+    lookup: LookupConfig
+    where: str
+    keys: Sequence[str]
+    rows: Table
+    joined: Table
+
+    def ambiguous(self) -> list[Said]:
+        """Keys that are there more than once: which row is meant is not guessed."""
+        keys = self._one(self.rows.select(*self.keys).distinct().count())
+        several: Table = self.rows.filter(self.rows["_same"] > 1).select(*self.keys).distinct()
+        twice = self._one(several.count())
+        if not twice:
+            return []
+        message = (
+            f"{self.where}: {twice:,} of {keys:,} keys are there more than once in {self.opened.name}, and rows that "
+            f"name them find nothing, for example {self._examples(several)}"
         )
-    lost = counts["asked"] - counts["found"]
-    if lost:
-        unknown = collect(missed.select(*keys).distinct().order_by(keys).limit(_EXAMPLES)).to_pylist()
-        message = f"{where}: {lost:,} of {counts['asked']:,} rows of {origin} name a {own} that {opened.name} does not have"
-        message += f", for example {_shown(unknown)}"
-        if counts["found"] == 0:
-            there = collect(rows.select(*keys).distinct().order_by(keys).limit(_EXAMPLES)).to_pylist()
-            raise SchemaError(
-                f"{message}; there it is {_shown(there) if there else 'empty'}. Check `on`"
-                + (", or compare with match: loose." if lookup.match == "exact" else ".")
+        most = self.opener.config.checks.max_quarantined_share
+        if twice / keys > most:
+            raise ContractError(
+                f"{message}. At most {most:.1%} may be (checks.max_quarantined_share). A lookup needs a table with one "
+                "row a key."
             )
-        messages.append(message)
-    messages += _no_rows(opener, opened, where)
-    return messages
+        return [("warning", message)]
 
-
-def _no_rows(opener: Opener, opened: Opened, where: str) -> list[str]:
-    rejected: Table | None = opened.source.rejected
-    if rejected is None:
-        return []
-    lines = opener.engine.collect(rejected["lines"].sum().as_table()).column(0)[0].as_py()
-    return [f"{where}: {lines:,} lines of {opened.name} are no rows"] if lines else []
-
-
-def _ambiguous(
-    config: Config, several: Sequence[Mapping[str, str]], keys: int, opened: Opened, where: str
-) -> str:
-    message = (
-        f"{where}: {len(several):,} of {keys:,} keys are there more than once in {opened.name}, and rows that name "
-        f"them find nothing, for example {_shown(several[:_EXAMPLES])}"
-    )
-    if len(several) / keys > config.checks.max_quarantined_share:
-        raise ContractError(
-            f"{message}. At most {config.checks.max_quarantined_share:.1%} may be (checks.max_quarantined_share). "
-            "A lookup needs a table with one row a key."
+    def unmatched(self) -> list[Said]:
+        """Rows whose key is not there."""
+        asked: Table = self.joined.filter(*(self.joined[key].notnull() for key in self.keys))
+        missed: Table = asked.filter(asked["_hit"].isnull())
+        rows, lost = self._one(asked.count()), self._one(missed.count())
+        if not lost:
+            return []
+        message = (
+            f"{self.where}: {lost:,} of {rows:,} rows of {self.origin} name a {', '.join(self.lookup.on)} that "
+            f"{self.opened.name} does not have, for example {self._examples(missed)}"
         )
-    return message
+        if lost == rows and not self.lookup.optional:
+            there = self._examples(self.rows)
+            loose = ", or compare with match: loose" if self.lookup.match == "exact" else ""
+            raise SchemaError(f"{message}; there it is {there or 'empty'}. Check `on`{loose}.")
+        return [("info" if self.lookup.optional else "warning", message)]
 
+    def no_rows(self) -> list[Said]:
+        """Lines of the file that are no rows."""
+        rejected: Table | None = self.opened.source.rejected
+        lines = 0 if rejected is None else self._one(rejected["lines"].sum())
+        return (
+            [("warning", f"{self.where}: {lines:,} lines of {self.opened.name} are no rows")] if lines else []
+        )
 
-def _shown(keys: Sequence[Mapping[str, str]]) -> str:
-    return "; ".join(" + ".join(repr(part[:_LONGEST_NAME]) for part in key.values()) for key in keys)
+    def _one(self, value: Value) -> int:
+        return self.opener.engine.collect(value.as_table()).column(0)[0].as_py()
+
+    def _examples(self, table: Table) -> str:
+        some = table.select(*self.keys).distinct().order_by(list(self.keys)).limit(_EXAMPLES)
+        found = self.opener.engine.collect(some).to_pylist()
+        return "; ".join(" + ".join(repr(part[:_LONGEST_NAME]) for part in key.values()) for key in found)

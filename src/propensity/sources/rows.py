@@ -34,7 +34,7 @@ class Chosen:
 
 
 def choose(engine: Engine, scope: Scope, source: SourceConfig, part: RowsConfig, what: str) -> Chosen:
-    """Keep the rows that `where` and `when_known` ask for, and repeat them.
+    """Keep the rows that `where`, `when_known` and `when_any_known` ask for, and repeat them.
 
     Parameters
     ----------
@@ -58,12 +58,15 @@ def choose(engine: Engine, scope: Scope, source: SourceConfig, part: RowsConfig,
         for name, words in part.where.items()
     ]
     wanted += [as_text(scope.value(name), how).notnull() for name in part.when_known]
+    if part.when_any_known:
+        wanted.append(ibis.or_(*(as_text(scope.value(name), how).notnull() for name in part.when_any_known)))
     if part.repeat is not None:
         text = as_text(scope.value(part.repeat), how)
-        times = text.try_cast("float64")
-        fits = ((times >= 0) & (times <= MOST_REPEATS) & (times == times.floor())).fill_null(
-            ibis.literal(False)
-        )
+        number = text.try_cast("float64")
+        # Out of range first: no integer holds 1e300, and none is like NaN.
+        held = ((number >= 0) & (number <= MOST_REPEATS)).fill_null(ibis.literal(False))
+        times: Value = ibis.cases((held, number), else_=0.5)
+        fits = times == times.floor()
         count: Value = ibis.cases((text.isnull(), 0.0), (fits, times), else_=1.0).cast("int64")
         wanted.append(count > 0)
         table = table.mutate(**{_TIMES: count, _BAD_TIMES: text.notnull() & ~fits})
