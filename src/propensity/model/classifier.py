@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 # Under this many rows of the rarer class a validation curve and a slope are mostly noise.
 FOLDS_FROM: Final = 20
+LEAST_COVERED: Final = 0.2
+"""Share of the rows that forward folds must validate on; what is learned from a handful at the end is chance."""
 FIXED_TREES: Final = 20
 _CLASSES: Final = 2
 # A tree that sees fewer columns than this can hold no interaction worth having.
@@ -312,7 +314,8 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
             seen = (
                 np.concatenate([data.y[f.valid] for f in forward]) if forward else np.empty(0, dtype=np.int64)
             )
-            if enough and np.bincount(seen, minlength=_CLASSES).min() >= FOLDS_FROM // 2:
+            few = np.bincount(seen, minlength=_CLASSES).min() < FOLDS_FROM // 2
+            if enough and not few and seen.size >= LEAST_COVERED * data.y.size:
                 return forward, "forward"
         ids = None
         if groups is not None:
