@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from propensity.configfile import load_config
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
 
@@ -29,3 +31,22 @@ def test_links_between_pages_lead_somewhere(page):
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if not (page.parent / link).exists()]
     assert not missing
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+SHOWN = [(page, place) for page in PAGES for place, _ in enumerate(blocks(page, "yaml"))]
+
+
+@pytest.mark.parametrize(
+    ("page", "place"), SHOWN, ids=lambda part: part.name if isinstance(part, Path) else str(part)
+)
+def test_configurations_on_the_pages_are_valid(page, place, tmp_path):
+    text = blocks(page, "yaml")[place]
+    whole = text if "tables:" in text else f"tables: {{leads: {{path: leads.csv}}}}\n{text}"
+    (tmp_path / "page.yaml").write_text(whole, encoding="utf-8")
+    assert "leads" in load_config(tmp_path / "page.yaml").tables
