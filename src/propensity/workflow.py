@@ -66,17 +66,26 @@ def _now() -> datetime:
 def opened(config: Config, progress: Progress, clock: Callable[[], datetime] = _now) -> Generator[Session]:
     """Open and check the data of a configuration; the engine is closed afterwards."""
     progress.step("Reading and checking the data")
+    session = open_session(config, clock)
+    try:
+        yield session
+    finally:
+        session.canonical.engine.close()
+
+
+def open_session(config: Config, clock: Callable[[], datetime] = _now) -> Session:
+    """Open and check the data of a configuration; the caller closes the engine."""
     engine = open_engine(config)
     try:
         canonical = load(engine, config)
         if not canonical.dated:
-            yield Session(canonical, None)
-            return
+            return Session(canonical, None)
         now = clock()
         canonical = replace(canonical, report=canonical.report.with_findings(future_findings(canonical, now)))
-        yield Session(canonical, data_through(canonical, not_after=now))
-    finally:
+        return Session(canonical, data_through(canonical, not_after=now))
+    except BaseException:
         engine.close()
+        raise
 
 
 def check(config: Config, progress: Progress | None = None) -> CheckResult:
@@ -170,7 +179,7 @@ def score(
             manifest,
             model.name,
             model.number,
-            (*_messages(session.canonical.report), *_stale(moment, session.through)),
+            (*_messages(session.canonical.report), *stale(moment, session.through)),
         )
 
 
@@ -237,7 +246,8 @@ def _recipe_warnings(trained: Trained) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _stale(as_of: datetime | None, through: datetime | None) -> tuple[str, ...]:
+def stale(as_of: datetime | None, through: datetime | None) -> tuple[str, ...]:
+    """A warning where as_of lies far beyond the data; else nothing."""
     if as_of is None or through is None or as_of - through <= STALE_AFTER:
         return ()
     return (

@@ -16,7 +16,7 @@ import pyarrow as pa
 from propensity.scoring.gate import CAUSES, gate
 from propensity.scoring.rank import CONTACT, in_order, ranked
 from propensity.scoring.reasons import AGAINST, FOR, explain
-from propensity.scoring.score import feature_parts, score_parts
+from propensity.scoring.score import ScoredParts, feature_parts, score_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,6 @@ def rank_leads(
 
     Memory is bounded by `lists.batch_rows`: features pass through disk, and the engine sorts.
     """
-    engine = query.canonical.engine
     folder = Path(tempfile.mkdtemp(prefix="propensity-score-"))
     try:
         parts = score_parts(
@@ -76,24 +75,36 @@ def rank_leads(
             threads=threads,
             progress=progress,
         )
-        scores = engine.read_parts(parts.scores)
-        table = engine.materialise(
-            ranked(query.canonical, scores, gate(query.canonical, as_of), capacity), "ranked"
-        )
-        callable_ = table.filter(table["removed"].isnull())
-        listed_ids = set(engine.collect(callable_.select("lead_id"))["lead_id"].to_pylist())
-        reasons = engine.register(
-            "reasons", _reasons(query, bundle, feature_parts(parts), listed_ids, threads)
-        )
-        listed = callable_.left_join(reasons, "lead_id").drop("lead_id_right").select(*LIST_COLUMNS)
-        counts = engine.collect(table.group_by("removed").aggregate(rows=table.count())).to_pylist()
-        yield Ranking(
-            in_order(table).drop("tie", *CONTACT),
-            listed.order_by("rank"),
-            {str(row["removed"] or "listed"): row["rows"] for row in counts},
-        )
+        yield rank_parts(query, bundle, parts, as_of, capacity=capacity, threads=threads)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def rank_parts(
+    query: FeatureQuery,
+    bundle: Bundle,
+    parts: ScoredParts,
+    as_of: datetime | None,
+    *,
+    capacity: int | None,
+    threads: int | None,
+) -> Ranking:
+    """Gate, rank and explain what `score_parts` left on disk; the parts must stay as long as the ranking is read."""
+    engine = query.canonical.engine
+    scores = engine.read_parts(parts.scores)
+    table = engine.materialise(
+        ranked(query.canonical, scores, gate(query.canonical, as_of), capacity), "ranked"
+    )
+    callable_ = table.filter(table["removed"].isnull())
+    listed_ids = set(engine.collect(callable_.select("lead_id"))["lead_id"].to_pylist())
+    reasons = engine.register("reasons", _reasons(query, bundle, feature_parts(parts), listed_ids, threads))
+    listed = callable_.left_join(reasons, "lead_id").drop("lead_id_right").select(*LIST_COLUMNS)
+    counts = engine.collect(table.group_by("removed").aggregate(rows=table.count())).to_pylist()
+    return Ranking(
+        in_order(table).drop("tie", *CONTACT),
+        listed.order_by("rank"),
+        {str(row["removed"] or "listed"): row["rows"] for row in counts},
+    )
 
 
 def _reasons(

@@ -59,8 +59,11 @@ def _advance(day: datetime, count: int, unit: str) -> datetime:
     return day + timedelta(days=count if unit == "days" else 7 * count)
 
 
-def training_spine(canonical: Canonical, through: datetime | None) -> Table:
+def training_spine(canonical: Canonical, through: datetime | None, *, name: str = "spine_train") -> Table:
     """All eligible, matured snapshots with their labels (SPINE's columns and `label`), kept in the engine.
+
+    The engine keeps them under `name`, in place of what had it before: spines that live side by side need names of
+    their own.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def training_spine(canonical: Canonical, through: datetime | None) -> Table:
         No snapshot is matured, none is eligible, or the data say nothing of outcomes.
     """
     spine = _flat_spine(canonical, through) if canonical.flat else _historic_spine(canonical, through)
-    kept = canonical.engine.materialise(_numbered(spine, LABEL), "spine_train")
+    kept = canonical.engine.materialise(_numbered(spine, LABEL), name)
     if _scalar(canonical, kept.count()) == 0:
         raise HistoryError(
             "no snapshot is left to learn from: every lead was created after, or settled before, each as_of whose "
@@ -99,7 +102,7 @@ def scoring_spine(canonical: Canonical, as_of: datetime | None) -> Table:
     if _scalar(canonical, kept.count()) == 0:
         first = _scalar(canonical, canonical.tables["leads"]["created_at"].min())
         raise HistoryError(
-            f"as_of {_shown(as_of)} is before any data: the first lead was created {_shown(first)}. Give a later --as-of."
+            f"as_of {_shown(as_of)} is before any data: the first lead was created {_shown(first)}. Give a later as_of."
         )
     return kept
 
