@@ -81,6 +81,14 @@ class Bundle:
     spec_hash: str
     metadata: dict[str, JSON]
 
+    def __repr__(self) -> str:
+        known = self.metadata
+        learned = f", learned from {known['rows']:,} snapshots" if "rows" in known else ""
+        return (
+            f"Bundle: {known.get('n_trees', '?')} trees on {len(self.features)} features, "
+            f"{type(self.calibrator).__name__.lower()} calibration, horizon {self.horizon_days} days{learned}"
+        )
+
     @property
     def names(self) -> tuple[str, ...]:
         """Feature names in model order."""

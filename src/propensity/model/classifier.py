@@ -21,19 +21,15 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import (
-    _check_sample_weight,  # pyright: ignore[reportPrivateUsage]
-    check_is_fitted,
-    column_or_1d,
-    validate_data,
-)
+from sklearn.utils import check_random_state, estimator_html_repr
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from propensity import markup
 from propensity.model.boosting import FoldsOutcome, Rows, learn_trees, pinned, suited, train
 from propensity.model.calibration import Calibrator, Platt, fit_calibrator
 from propensity.model.encoding import Encoder, Matrix
-from propensity.model.folds import Fold, forward_folds, shuffled_folds, time_axis
+from propensity.model.folds import Fold, as_series, forward_folds, shuffled_folds, time_axis
+from propensity.model.inputs import CLASSES, checked_labels, directions, group_codes, same_length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +42,6 @@ FOLDS_FROM: Final = 20
 LEAST_COVERED: Final = 0.2
 """Share of the rows that forward folds must validate on; what is learned from a handful at the end is chance."""
 FIXED_TREES: Final = 20
-_CLASSES: Final = 2
 # A tree that sees fewer columns than this can hold no interaction worth having.
 _COLUMNS: Final = 5
 
@@ -72,32 +67,80 @@ class OutOfFold:
 
 
 class PropensityClassifier(ClassifierMixin, BaseEstimator):
-    """Calibrated gradient boosting for snapshots of leads.
+    """Calibrated gradient boosting for snapshots of leads; an ordinary scikit-learn classifier of two classes.
 
     Parameters
     ----------
-    learning_rate : shrinkage of each tree.
-    num_leaves : leaves of each tree.
-    min_child_samples : rows in a leaf, at least; never more than a tenth of the rows trained on.
-    max_trees : the folds stop here at the latest.
-    patience : the folds stop after this many trees without a better log loss.
-    feature_fraction : share of columns that each tree may use; five at least.
-    extra_trees : try one random threshold per column and split: smoother, and better on few rows.
-    lambda_l2 : ridge on leaf values.
-    cat_smooth, cat_l2, max_cat_to_onehot : LightGBM's handling of categories.
-    n_folds : folds, at most.
-    calibration : "auto", "platt", "beta" or "isotonic"; see `calibration.fit_calibrator`.
-    monotone_constraints : column name -> 1 (never falls), -1 (never rises) or 0; names that are absent raise.
-    random_state : seed of all randomness; the default is fixed. None draws one from the operating system.
-    n_jobs : threads; None is 1, -1 is what OpenMP offers. The model does not depend on it.
+    learning_rate : float, default 0.05
+        Shrinkage of each tree: smaller is smoother and needs more trees.
+    num_leaves : int, default 10
+        Leaves of each tree, at most.
+    min_child_samples : int, default 30
+        Rows in a leaf, at least; never more than a tenth of the rows trained on.
+    max_trees : int, default 1000
+        Trees at which the folds stop at the latest.
+    patience : int, default 50
+        Trees without a better log loss after which the folds stop.
+    feature_fraction : float, default 0.25
+        Share of the columns, in (0, 1], that each tree may use; five columns at least.
+    extra_trees : bool, default True
+        Whether to try one random threshold per column and split: smoother, and better on few rows.
+    lambda_l2 : float, default 10
+        Ridge on leaf values.
+    cat_smooth : float, default 10
+        LightGBM's smoothing of a category's mean by that of all rows, in rows.
+    cat_l2 : float, default 10
+        Ridge on leaf values of splits by categories.
+    max_cat_to_onehot : int, default 4
+        Categories up to which each is split off on its own rather than in groups.
+    n_folds : int, default 4
+        Folds, at most.
+    calibration : {"auto", "platt", "beta", "isotonic"}, default "auto"
+        The monotone map from margins to probabilities; see `calibration.fit_calibrator`.
+    monotone_constraints : mapping or None, default None
+        Column name to 1 (the score never falls as it grows), -1 (never rises) or 0; absent names raise.
+    random_state : int, RandomState or None, default 0
+        Seed of all randomness; the default is fixed. None draws one from the operating system.
+    n_jobs : int or None, default None
+        Threads; None is 1, -1 is what OpenMP offers. The model does not depend on it.
 
     Attributes
     ----------
-    booster_ : lightgbm.Booster, trained on all rows. n_trees_ : trees it was allowed.
-    calibrator_ : Calibrator. encoder_ : Encoder. categories_ : its categories.
-    oof_ : OutOfFold, or None. curve_ : log loss of the folds by number of trees.
-    recipe_ : "forward", "shuffled" or "fixed".
-    classes_ : (2,). n_features_in_, feature_names_in_ : as everywhere in scikit-learn.
+    classes_ : (2,) the classes in sorted order; the second is the conversion.
+    booster_ : lightgbm.Booster, trained on all rows.
+    n_trees_ : trees it was allowed.
+    calibrator_ : Calibrator, margin to probability.
+    encoder_ : Encoder of columns to LightGBM's matrix.
+    categories_ : column name to its categories in code order.
+    recipe_ : "forward", "shuffled" or "fixed"; how trees and calibration were learned.
+    oof_ : OutOfFold, or None for the fixed recipe.
+    curve_ : log loss of the folds by number of trees.
+    as_of_range_ : first and last as_of (Timestamps in UTC, or numbers), or None where fit was given none.
+    gap_ : what fit left between its folds, in as_of's unit (timedelta for times), or None.
+    n_features_in_, feature_names_in_ : as everywhere in scikit-learn.
+
+    Notes
+    -----
+    fit takes `as_of`, `groups`, `gap` and `sample_weight` beside X and y. In a Pipeline they are passed by the step's
+    name (`propensityclassifier__as_of=...`), in `cross_val_score` and the searches by `params=` or as arguments of their
+    fit; scikit-learn cuts them to the rows of each fold. With scikit-learn's metadata routing they are asked for as
+    usual: `PropensityClassifier().set_fit_request(as_of=True, groups=True)`. There `gap` is left to `as_of`, whose
+    `attrs["gap"]` each fold keeps.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> visits = rng.poisson(2, 400)
+    >>> X = pd.DataFrame({"visits": visits, "source": rng.choice(["web", "fair"], 400)})
+    >>> y = (rng.random(400) < 0.1 + 0.1 * np.minimum(visits, 5)).astype(int)
+    >>> as_of = pd.Series(pd.date_range("2025-01-01", periods=400, tz="UTC"))
+    >>> model = PropensityClassifier(max_trees=50).fit(X, y, as_of=as_of, gap=pd.Timedelta(days=30))
+    >>> model.recipe_
+    'forward'
+    >>> few, many = model.predict_proba(pd.DataFrame({"visits": [0, 5], "source": ["web", "web"]}))[:, 1]
+    >>> bool(few < many)
+    True
     """
 
     def __init__(  # noqa: PLR0913 - hyperparameters
@@ -137,6 +180,24 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        said = super().__repr__(N_CHAR_MAX)
+        return f"{said}: {self._learned()}" if hasattr(self, "booster_") else said
+
+    def _html_repr(self) -> str:
+        diagram = str(estimator_html_repr(self))
+        return diagram + markup.paragraph(self._learned()) if hasattr(self, "booster_") else diagram
+
+    def _learned(self) -> str:
+        found = (
+            f"{self.n_trees_} trees on {len(self.encoder_.names)} columns, {self.recipe_} recipe, "
+            f"{type(self.calibrator_).__name__.lower()} calibration"
+        )
+        if self.as_of_range_ is not None:
+            first, last = (f"{e:%Y-%m-%d}" if isinstance(e, pd.Timestamp) else e for e in self.as_of_range_)
+            found += f", learned from as_of {first} to {last}"
+        return found
+
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags: two classes, nulls and categories allowed."""
         tags = super().__sklearn_tags__()
@@ -162,9 +223,12 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
         X : (n, f) DataFrame, pyarrow.Table or array; numbers, booleans, text, categories; nulls of any
             kind, no infinity.
         y : (n,) two classes; the second in sorted order is the conversion.
-        as_of : (n,) times or numbers that order the rows; None: no order.
-        groups : (n,) account or lead; keeps a group on one side of folds that have no order in time.
-        gap : one horizon, in as_of's unit (timedelta for times).
+        as_of : (n,) times (with or without a zone; pandas, numpy or Arrow) or numbers that order the rows;
+            None: no order.
+        groups : (n,) account or lead; keeps a group on one side of folds that have no order in time. A null
+            is a group of its own.
+        gap : one horizon, in as_of's unit (timedelta for times). None: what `as_of.attrs["gap"]` says
+            (`FeatureFrame.as_of` brings its horizon), else none.
         sample_weight : (n,) not negative; rows of weight 0 count as absent.
 
         Raises
@@ -174,7 +238,7 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
             fit together.
         """
         rows = self._checked_rows(X, reset=True)
-        codes, weights = self._checked_labels(rows, y, sample_weight)
+        self.classes_, codes, weights = checked_labels(rows, y, sample_weight)
         kept = np.flatnonzero(weights > 0) if weights is not None else np.arange(codes.size)
         encoder = Encoder.learn(rows)
         data = Rows(
@@ -185,7 +249,8 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
             names=None,
         )
         params = self._params(encoder)
-        folds, recipe = self._folds(data, as_of, groups, gap, kept)
+        self.gap_ = gap if gap is not None else getattr(as_of, "attrs", {}).get("gap")
+        folds, recipe = self._folds(data, as_of, groups, kept, codes.size)
         if folds:
             outcome = learn_trees(params, data, folds, max_trees=self.max_trees, patience=self.patience)
             self.oof_, calibrator = self._calibrated(outcome, folds, data, kept)
@@ -246,36 +311,6 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"Found {rows} rows and {columns} columns; a minimum of 1 of each is required.")
         return X
 
-    def _checked_labels(
-        self, X: Any, y: Any, sample_weight: Any
-    ) -> tuple[npt.NDArray[np.int64], Floats | None]:
-        if y is None:
-            raise ValueError("This PropensityClassifier requires y to be passed, but the target y is None.")
-        labels: npt.NDArray[Any] = column_or_1d(y, warn=True)
-        rows = X.shape[0]
-        if labels.size != rows:
-            raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: [{rows}, {labels.size}]"
-            )
-        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-            raise ValueError("Input y contains NaN or infinity; every row needs a label.")
-        check_classification_targets(labels)
-        kind = type_of_target(labels, input_name="y", raise_unknown=True)
-        if kind != "binary":
-            raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
-        self.classes_, codes = np.unique(labels, return_inverse=True)
-        weights = None
-        if sample_weight is not None:
-            weights = np.asarray(
-                _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            )
-        held = codes if weights is None else codes[weights > 0]
-        if self.classes_.size < _CLASSES or np.unique(held).size < _CLASSES:
-            raise ValueError(
-                "There is only one class in y (of the rows with weight); a classifier needs two classes."
-            )
-        return codes.astype(np.int64), weights
-
     def _params(self, encoder: Encoder) -> dict[str, Any]:
         # A seed of its own: neither the global generator nor the caller's instance parameter decides twice.
         state = np.random.default_rng().integers(2**31) if self.random_state is None else self.random_state
@@ -296,32 +331,30 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
             "max_cat_to_onehot": self.max_cat_to_onehot,
         }
         if self.monotone_constraints:
-            params["monotone_constraints"] = _directions(self.monotone_constraints, encoder)
+            params["monotone_constraints"] = directions(self.monotone_constraints, encoder)
         self._seed = seed
         return pinned(params, seed=seed, threads=self._threads())
 
     def _folds(
-        self, data: Rows, as_of: Any, groups: Any, gap: Any, kept: npt.NDArray[np.int64]
+        self, data: Rows, as_of: Any, groups: Any, kept: npt.NDArray[np.int64], rows: int
     ) -> tuple[tuple[Fold, ...], Literal["forward", "shuffled", "fixed"]]:
         """Return the folds and the name of the recipe; folds that could teach nothing are left out."""
-        enough = int(np.bincount(data.y, minlength=_CLASSES).min()) >= FOLDS_FROM
+        enough = int(np.bincount(data.y, minlength=CLASSES).min()) >= FOLDS_FROM
+        ids = None if groups is None else group_codes(groups, rows)[kept]
+        self.as_of_range_: tuple[Any, Any] | None = None
         if as_of is not None:
-            axis, width = time_axis(as_of, gap)
-            _same_length("as_of", axis.size, kept)
+            axis, width = time_axis(as_of, self.gap_)
+            same_length("as_of", axis.size, rows)
+            self.as_of_range_ = _edges(as_of, axis[kept])
             forward = forward_folds(axis[kept], n_folds=self.n_folds, gap=width)
             # A booster needs both classes to train; a validation part of one class still has a log loss.
-            forward = tuple(f for f in forward if np.unique(data.y[f.train]).size == _CLASSES)
+            forward = tuple(f for f in forward if np.unique(data.y[f.train]).size == CLASSES)
             seen = (
                 np.concatenate([data.y[f.valid] for f in forward]) if forward else np.empty(0, dtype=np.int64)
             )
-            few = np.bincount(seen, minlength=_CLASSES).min() < FOLDS_FROM // 2
+            few = np.bincount(seen, minlength=CLASSES).min() < FOLDS_FROM // 2
             if enough and not few and seen.size >= LEAST_COVERED * data.y.size:
                 return forward, "forward"
-        ids = None
-        if groups is not None:
-            ids = pd.factorize(pd.Series(groups), use_na_sentinel=False)[0]
-            _same_length("groups", ids.size, kept)
-            ids = ids[kept]
         folds = shuffled_folds(data.y, ids, n_folds=self.n_folds, seed=self._seed) if enough else ()
         return (folds, "shuffled") if folds else ((), "fixed")
 
@@ -342,25 +375,13 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
         return OutOfFold(kept[inside], number, margin, before, calibrator.transform(margin)), calibrator
 
 
-def _directions(constraints: Mapping[str, int], encoder: Encoder) -> list[int]:
-    unknown = sorted(set(constraints) - set(encoder.names))
-    if unknown:
-        raise ValueError(
-            f"monotone_constraints name columns that X lacks: {unknown}; X has {list(encoder.names)}."
-        )
-    text = sorted(
-        n for n, d in constraints.items() if d and encoder.kinds[encoder.names.index(n)] == "category"
-    )
-    if text:
-        raise ValueError(f"monotone_constraints on text columns have no meaning: {text}.")
-    if any(d not in {-1, 0, 1} for d in constraints.values()):
-        raise ValueError(f"monotone_constraints must be -1, 0 or 1; found {dict(constraints)}.")
-    return [int(constraints.get(name, 0)) for name in encoder.names]
-
-
-def _same_length(what: str, found: int, kept: npt.NDArray[np.int64]) -> None:
-    if kept.size and found <= int(kept.max()):
-        raise ValueError(f"Lengths differ: {what} has {found} values, X has more rows.")
+def _edges(as_of: Any, axis: npt.NDArray[Any]) -> tuple[Any, Any]:
+    """First and last as_of: instants in UTC where these are times (the axis is then microseconds), else numbers."""
+    edges = axis.min().item(), axis.max().item()
+    if pd.api.types.is_numeric_dtype(as_series(as_of).dtype):
+        return edges
+    first, last = (pd.Timestamp(edge, unit="us", tz="UTC") for edge in edges)
+    return first, last
 
 
 __all__ = ["FIXED_TREES", "FOLDS_FROM", "OutOfFold", "PropensityClassifier"]

@@ -40,9 +40,7 @@ def time_axis(as_of: Any, gap: Any = None) -> tuple[Ints | npt.NDArray[np.float6
         A null as_of, a negative gap, or a gap of the wrong kind (a number for times, a timedelta for
         numbers).
     """
-    if hasattr(as_of, "to_pandas") and not isinstance(as_of, pd.Series | np.ndarray):
-        as_of = as_of.to_pandas()
-    series = pd.Series(as_of)
+    series = as_series(as_of)
     if series.isna().any():
         raise ValueError(
             f"as_of is null in {int(series.isna().sum())} of {series.size} rows; every snapshot needs one."
@@ -62,6 +60,13 @@ def time_axis(as_of: Any, gap: Any = None) -> tuple[Ints | npt.NDArray[np.float6
     if width < 0:
         raise ValueError(f"gap must not be negative; found {gap!r}.")
     return axis, width
+
+
+def as_series(values: Any) -> pd.Series:
+    """One value a row, whatever holds them: pandas, numpy, Arrow, any sequence."""
+    if hasattr(values, "to_pandas") and not isinstance(values, pd.Series | np.ndarray):
+        values = values.to_pandas()
+    return pd.Series(values)
 
 
 def forward_folds(time: npt.NDArray[Any], *, n_folds: int, gap: float = 0) -> tuple[Fold, ...]:
