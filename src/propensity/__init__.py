@@ -1,5 +1,9 @@
 """propensity: which leads become prospects, as of a point in time, calibrated and explained.
 
+The job in steps, for notebooks: `connect`, `snapshots`, `features`, `forward_split`, `PropensityClassifier`, `evaluate`,
+`load_model`, `score`, `rank`. The jobs that the command line runs are in `propensity.workflow`: `check`, `train`, `promote`,
+`rollback`, and `score`, which leaves a list on disk.
+
 What is heavy is loaded when it is first used: `import propensity` itself loads no other package.
 """
 
@@ -9,12 +13,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from propensity import workflow
     from propensity.config import Config
     from propensity.configfile import load_config
     from propensity.model.bundle import Bundle
     from propensity.model.classifier import PropensityClassifier
-    from propensity.stats.evaluation import evaluate
-    from propensity.workflow import check, promote, rollback, score, train
+    from propensity.notebook import (
+        connect,
+        evaluate,
+        features,
+        forward_split,
+        load_model,
+        rank,
+        score,
+        snapshots,
+    )
+    from propensity.workflow import check, promote, rollback, train
 
 __version__ = "0.1.0"
 
@@ -24,29 +38,45 @@ __all__ = [
     "PropensityClassifier",
     "__version__",
     "check",
+    "connect",
     "evaluate",
+    "features",
+    "forward_split",
     "load_config",
+    "load_model",
     "promote",
+    "rank",
     "rollback",
     "score",
+    "snapshots",
     "train",
+    "workflow",
 ]
 
+_MODULES = frozenset({"features", "workflow"})
+"""`features` is a package that can be called: importing it takes the name, whatever else bore it."""
 _HOMES = {
     "Bundle": "propensity.model.bundle",
     "Config": "propensity.config",
     "PropensityClassifier": "propensity.model.classifier",
     "check": "propensity.workflow",
-    "evaluate": "propensity.stats.evaluation",
+    "connect": "propensity.notebook",
+    "evaluate": "propensity.notebook",
+    "forward_split": "propensity.notebook",
     "load_config": "propensity.configfile",
+    "load_model": "propensity.notebook",
     "promote": "propensity.workflow",
+    "rank": "propensity.notebook",
     "rollback": "propensity.workflow",
-    "score": "propensity.workflow",
+    "score": "propensity.notebook",
+    "snapshots": "propensity.notebook",
     "train": "propensity.workflow",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"propensity.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'propensity' has no attribute {name!r}; there are {', '.join(__all__)}")
     return getattr(import_module(_HOMES[name]), name)

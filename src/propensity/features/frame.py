@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
+from propensity import markup
 from propensity.features.assemble import assemble
 from propensity.features.catalogue import feature_specs, parameters, possible_features
 from propensity.features.spec import Feature, spec_hash
@@ -36,11 +39,14 @@ class FeatureFrame:
         The specs, in the order of the columns.
     spec_hash
         SHA-256 over what the features mean; a model keeps the one that it was trained on.
+    horizon_days
+        How far ahead the labels look, in days; None for a frame that was put together by hand.
     """
 
     table: pa.Table
     features: tuple[Feature, ...]
     spec_hash: str
+    horizon_days: int | None = None
 
     def __len__(self) -> int:
         return self.table.num_rows
@@ -72,6 +78,43 @@ class FeatureFrame:
         return None if column.null_count else column.to_numpy()
 
     @property
+    def as_of(self) -> pd.Series | None:
+        """Time of each row, for `PropensityClassifier.fit`.
+
+        The instants (datetime64[us, UTC]); where leads have no dates, the declared position (int64); None where
+        neither is known. With instants, `attrs["gap"]` is one horizon (timedelta): fit leaves it between its folds.
+        """
+        if self.time_order is None:
+            return None
+        if self.table["as_of"].null_count:
+            return self.table[ORDER].to_pandas().rename(ORDER)
+        instants = self.table["as_of"].to_pandas()
+        instants.name = "as_of"
+        if self.horizon_days is not None:
+            instants.attrs["gap"] = timedelta(days=self.horizon_days)
+        return instants
+
+    @property
+    def account_id(self) -> pd.Series:
+        """Account of each row (text; null where the lead has none), for `PropensityClassifier.fit(groups=...)`."""
+        return self.table["account_id"].to_pandas().rename("account_id")
+
+    @property
+    def lead_id(self) -> pd.Series:
+        """Lead of each row (text, never null)."""
+        return self.table["lead_id"].to_pandas().rename("lead_id")
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the labels are known; a frame that was built to be scored has none."""
+        return LABEL in self.table.column_names
+
+    @property
+    def directions(self) -> dict[str, int]:
+        """Feature name to 1 (more is never worse) or -1, where that is known: the training's `monotone_constraints`."""
+        return {feature.name: feature.direction for feature in self.features if feature.direction}
+
+    @property
     def groups(self) -> npt.NDArray[np.object_]:
         """Whom a row belongs to: its account, else its lead. Prefixed, so that ids of both never meet."""
         accounts, leads = self.table["account_id"].to_pylist(), self.table["lead_id"].to_pylist()
@@ -83,6 +126,31 @@ class FeatureFrame:
     def take(self, rows: npt.NDArray[np.bool_]) -> FeatureFrame:
         """The rows where the boolean array (shape (rows,)) is true."""
         return replace(self, table=self.table.filter(pa.array(rows)))
+
+    def __repr__(self) -> str:
+        found = f"FeatureFrame: {len(self):,} snapshots x {len(self.features)} features"
+        if self.time_order is not None and len(self) and not self.table["as_of"].null_count:
+            instants = self.table["as_of"].to_pandas()
+            first, last = instants.min(), instants.max()
+            found += f", as_of {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+        if self.labelled and len(self):
+            conversions = int(self.y.sum())
+            within = "" if self.horizon_days is None else f" within {self.horizon_days} days"
+            found += f", {conversions:,} convert{within} ({conversions / len(self):.1%})"
+        return found
+
+    def _repr_html_(self) -> str:
+        known: Counter[str] = Counter()
+        for feature in self.features:
+            known[feature.family] += len(self) - self.table[feature.name].null_count
+        counts = Counter(feature.family for feature in self.features)
+        rows = [
+            (family, str(number), f"{known[family] / max(1, number * len(self)):.0%}")
+            for family, number in counts.items()
+        ]
+        return markup.paragraph(repr(self)) + markup.table(
+            ["family", "features", "values known"], rows, align="lrr"
+        )
 
 
 @dataclass(frozen=True)
@@ -97,7 +165,8 @@ class FeatureQuery:
     def collect(self) -> FeatureFrame:
         """Compute all rows, in the order of their snapshot ids."""
         table = self.canonical.engine.collect(self.expression.order_by(SNAPSHOT))
-        return FeatureFrame(table, self.features, self.spec_hash)
+        horizon_days = self.canonical.config.outcome.horizon_days
+        return FeatureFrame(table, self.features, self.spec_hash, horizon_days)
 
     def stream(self, rows: int) -> Iterator[pa.Table]:
         """Compute in batches of at most `rows` rows, in no particular order."""
