@@ -113,7 +113,9 @@ class DuckDBEngine:
             settings["threads"] = threads
         self._backend: Any = ibis.duckdb.connect(self._folder / "work.duckdb", **settings)
         self._backend.raw_sql("SET TimeZone = 'UTC'")
-        self._backend.raw_sql("SET enable_progress_bar = false")
+        # Asked first: in a notebook without ipywidgets it is off already, and DuckDB refuses every setting of it.
+        if self._backend.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
+            self._backend.raw_sql("SET enable_progress_bar = false")
         self._attached: dict[Path, str] = {}
         self._scanned = 0
         self.functions = DuckDBFunctions()

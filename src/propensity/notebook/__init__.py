@@ -1,4 +1,4 @@
-"""The job in steps, for notebooks; each step gives an object that shows itself:
+"""The job in steps, for notebooks. Each step gives an object that shows itself.
 
     import propensity as pp
     crm = pp.connect("configs/demo.yaml")
