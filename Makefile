@@ -5,7 +5,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --disable-p
 # Two cores: xdist's workers are the parallelism, so OpenMP must not spin beside them.
 TEST_WORKERS ?= 2
 
-.PHONY: help setup setup-dev demo test lint format typecheck docs bench quality lock clean
+.PHONY: help setup setup-dev demo test lint format typecheck notebooks docs bench quality lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ format: setup-dev ## let ruff mend what it can
 
 typecheck: setup-dev ## pyright, strict, on src
 	$(BIN)/pyright
+
+notebooks: setup-dev ## the .ipynb beside each notebooks/*.py
+	$(BIN)/jupytext --sync notebooks/*.py
 
 docs: setup-dev ## write the pages that come from the code
 	$(BIN)/python docs/generate.py

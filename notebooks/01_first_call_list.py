@@ -74,7 +74,9 @@ data = pp.features(crm, spine)
 data
 
 # %%
-data.X[["firmographic_industry", "engagement_inbound_count_30d", "engagement_last_inbound_age_days"]].describe(include="all")
+data.X[["firmographic_industry", "budget_to_price_ratio", "engagement_inbound_count_30d"]].describe(
+    include="all"
+)
 
 # %% [markdown]
 # ## Learn from the past, judge on what came after

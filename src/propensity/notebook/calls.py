@@ -217,7 +217,7 @@ def score(
         The model was fitted on other columns than this connection gives.
     """
     canonical = crm.canonical
-    moment = _instant(as_of, crm)
+    moment = instant_of(as_of, crm)
     query = features_of(canonical, scoring_spine(canonical, moment))
     bundle = _bundle(model, query)
     folder = Path(tempfile.mkdtemp(prefix="propensity-score-"))
@@ -268,7 +268,8 @@ def _at_least_one(capacity: Any) -> int:
     return int(capacity)
 
 
-def _instant(as_of: Any, crm: Crm) -> datetime | None:
+def instant_of(as_of: Any, crm: Crm) -> datetime | None:
+    """The instant in UTC that `score` means by `as_of`; how far the data reach where it is None."""
     if as_of is None:
         return crm.through
     if not crm.canonical.dated:
