@@ -123,13 +123,15 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
     -----
     fit takes `as_of`, `groups`, `gap` and `sample_weight` beside X and y. In a Pipeline they are passed by the step's
     name (`propensityclassifier__as_of=...`), in `cross_val_score` and the searches by `params=` or as arguments of their
-    fit; scikit-learn cuts them to the rows of each fold. With scikit-learn's metadata routing they are asked for as
-    usual: `PropensityClassifier().set_fit_request(as_of=True, groups=True)`. There `gap` is left to `as_of`, whose
-    `attrs["gap"]` each fold keeps.
+    fit; scikit-learn cuts them to the rows of each fold, and a gap in `as_of.attrs` stays. With scikit-learn's metadata
+    routing they are asked for as usual: `PropensityClassifier().set_fit_request(as_of=True, groups=True, gap=True)`.
+    Cross-validation that is to be honest in time needs a splitter that goes forward, such as TimeSeriesSplit on rows in
+    the order of time.
 
     Examples
     --------
     >>> import numpy as np, pandas as pd
+    >>> from propensity import PropensityClassifier
     >>> rng = np.random.default_rng(0)
     >>> visits = rng.poisson(2, 400)
     >>> X = pd.DataFrame({"visits": visits, "source": rng.choice(["web", "fair"], 400)})
@@ -226,7 +228,8 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
         as_of : (n,) times (with or without a zone; pandas, numpy or Arrow) or numbers that order the rows;
             None: no order.
         groups : (n,) account or lead; keeps a group on one side of folds that have no order in time. A null
-            is a group of its own.
+            is a group of its own; where a lead without an account has several rows, `FeatureFrame.groups`
+            keeps these together too.
         gap : one horizon, in as_of's unit (timedelta for times). None: what `as_of.attrs["gap"]` says
             (`FeatureFrame.as_of` brings its horizon), else none.
         sample_weight : (n,) not negative; rows of weight 0 count as absent.

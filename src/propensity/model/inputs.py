@@ -82,7 +82,8 @@ def group_codes(groups: Any, rows: int) -> npt.NDArray[np.int64]:
     codes = pd.factorize(series, use_na_sentinel=True)[0].astype(np.int64)
     alone = codes < 0
     codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
-    return codes
+    # Numbered as they appear, so that folds do not hang on how a group is called, or whether it is.
+    return pd.factorize(codes)[0].astype(np.int64)
 
 
 def same_length(what: str, found: int, rows: int) -> None:
