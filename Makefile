@@ -48,7 +48,7 @@ typecheck: setup-dev ## pyright, strict, on src
 	$(BIN)/pyright
 
 notebooks: setup-dev ## the .ipynb beside each notebooks/*.py
-	$(BIN)/jupytext --sync notebooks/*.py
+	$(BIN)/jupytext --to ipynb notebooks/*.py
 
 docs: setup-dev ## write the pages that come from the code
 	$(BIN)/python docs/generate.py

@@ -117,6 +117,10 @@ report
 scored = pp.score(model, crm, as_of="2026-06-01")
 scored
 
+# %%
+calls = pp.rank(scored, capacity=200)
+calls
+
 # %% [markdown]
 # ## Where to go next
 #
@@ -124,8 +128,4 @@ scored
 # - The nightly job does the same from the command line and keeps runs and models in MLflow: `propensity train`, `promote`,
 #   `score`, each with `--config`. It also passes `monotone_constraints=data.directions`.
 # - A registered model beside yours: `pp.evaluate(pp.load_model(crm, judged=True), test)`.
-# - `docs/notebook.md` has each step with its errors; `docs/time.md` has the time rule.
-
-# %%
-calls = pp.rank(scored, capacity=200)
-calls
+# - `docs/notebook.md` has each step, `docs/time.md` the time rule.

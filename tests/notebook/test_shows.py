@@ -46,7 +46,7 @@ class Page(HTMLParser):
         ),
         ("report", ["conversions", "roc_auc", " to ", "calibration_slope"]),
         ("scored", ["leads scored as of 2026-06-01 00:00 UTC", "tiers A"]),
-        ("calls", ["20 leads to call", "already_converted", "   1 L", "and 10 more"]),
+        ("calls", ["20 leads to call", "already converted", "   1 L", "and 10 more"]),
     ],
 )
 def test_a_repr_says_what_it_is_in_a_few_lines(request, step, words):

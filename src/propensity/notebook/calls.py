@@ -155,7 +155,9 @@ class CallList:
         )
 
     def _title(self) -> str:
-        gone = ", ".join(f"{count:,} {cause}" for cause, count in self.removed.items() if count)
+        gone = ", ".join(
+            f"{count:,} {cause.replace('_', ' ')}" for cause, count in self.removed.items() if count
+        )
         return f"{len(self):,} leads to call as of {shown(self.as_of)}; not listed: {gone or 'none'}"
 
     def _rest(self, rows: int) -> list[str]:
