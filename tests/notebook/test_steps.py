@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -118,6 +119,12 @@ def test_other_scores_leave_the_first_alone_and_say_when_they_lie_beyond_the_dat
     assert "30 days beyond the data" in late._repr_html_()
     assert not late.table.equals(scored.table)
     assert pp.rank(scored, capacity=20).table.equals(calls.table)
+
+
+def test_scores_at_a_time_that_the_model_has_seen_say_so(scored):
+    earlier = replace(scored, as_of=datetime(2025, 12, 1, tzinfo=UTC))
+    assert scored.warnings == ()
+    assert "up to 2025-12-01 00:00 UTC, not before 2025-12-01" in earlier.warnings[0]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from propensity.features.catalogue import parameters
 from propensity.features.frame import FeatureQuery, features_of
 from propensity.model.bundle import Bundle, FeatureColumn, Tiers, bundle_from
 from propensity.model.classifier import PropensityClassifier
-from propensity.notebook.judging import refuse_other_columns
+from propensity.notebook.judging import learned_to, refuse_other_columns
 from propensity.notebook.tables import Crm, shown
 from propensity.scoring.lists import rank_parts
 from propensity.scoring.reasons import AGAINST, FOR
@@ -69,7 +69,15 @@ class Scored:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What to know before using them."""
-        return workflow.stale(self.as_of, self.crm.through)
+        found = workflow.stale(self.as_of, self.crm.through)
+        learned = learned_to(self.bundle)
+        if learned is None or self.as_of is None or learned < self.as_of:
+            return found
+        told = (
+            f"the model learned from snapshots up to {shown(learned)}, not before {shown(self.as_of)}: these scores know "
+            "what came after. To see how it would have done then, fit it on older snapshots"
+        )
+        return (*found, told)
 
     def to_pandas(self) -> pd.DataFrame:
         """The scores, a row a lead, most probable first."""
@@ -324,10 +332,18 @@ def _bundle(model: Any, query: FeatureQuery) -> Bundle:
         tiers=_tiers(model, query),
         horizon_days=model.gap_.days if isinstance(model.gap_, timedelta) else config.outcome.horizon_days,
         spec_hash=query.spec_hash,
-        metadata={"use": "notebook", "parameters": parameters(query.canonical)},
+        metadata={"use": "notebook", "parameters": parameters(query.canonical), "as_of": _as_of_range(model)},
     )
     bundle.check([(feature.name, feature.kind) for feature in query.features])
     return bundle
+
+
+def _as_of_range(model: PropensityClassifier) -> list[str] | None:
+    """As a training writes it; None where it is not known as times."""
+    last = learned_to(model)
+    if not isinstance(last, datetime) or model.as_of_range_ is None:
+        return None
+    return [f"{edge:%Y-%m-%dT%H:%M:%SZ}" for edge in model.as_of_range_]
 
 
 def _tiers(model: PropensityClassifier, query: FeatureQuery) -> Tiers:

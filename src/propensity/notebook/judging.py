@@ -221,7 +221,7 @@ def _probability(model: Any, test: FeatureFrame) -> npt.NDArray[np.float64]:
 def _refuse_seen(model: Any, test: FeatureFrame) -> None:
     """A model is not judged on what it learned from. What a model does not say of its past cannot be refused."""
     as_of = test.as_of
-    last = _learned_to(model)
+    last = learned_to(model)
     if (
         as_of is None
         or last is None
@@ -238,7 +238,7 @@ def _refuse_seen(model: Any, test: FeatureFrame) -> None:
     )
 
 
-def _learned_to(model: Any) -> Any:
+def learned_to(model: Any) -> Any:
     """The newest as_of that a model says it learned from: a UTC Timestamp, or a number where times are positions."""
     if isinstance(model, Bundle):
         span = model.metadata.get("as_of")
