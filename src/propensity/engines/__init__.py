@@ -88,6 +88,10 @@ class Engine(Protocol):
         """A table or view of another database, its own types, in the order it gives its rows."""
         ...
 
+    def tables_of(self, path: Path) -> tuple[str, ...]:
+        """The names of a database's tables and views, in order, as `read_database` takes them."""
+        ...
+
     def materialise(self, expression: ir.Table, name: str) -> ir.Table:
         """Compute once, keep under `name` in the engine's own storage, and return what to query."""
         ...

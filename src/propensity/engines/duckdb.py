@@ -224,14 +224,31 @@ class DuckDBEngine:
         if not is_file(path):
             raise SourceError(f"data.database {path} does not exist.")
         try:
-            if path not in self._attached:
-                alias = self._next("db")
-                self._backend.raw_sql(f"ATTACH {_quoted(path)} AS {alias} (READ_ONLY)")
-                self._attached[path] = alias
+            self._attach(path)
             source = ".".join(_identifier(part) for part in (self._attached[path], *table.split(".")))
             return self._opened("view", source)
         except duckdb.Error as error:
             raise SourceError(f"table {table!r} of {path} cannot be read: {_first_line(error)}") from error
+
+    def tables_of(self, path: Path) -> tuple[str, ...]:
+        """The tables and views of a DuckDB file; those outside its main schema as `schema.table`."""
+        if not is_file(path):
+            raise SourceError(f"{path} does not exist.")
+        try:
+            self._attach(path)
+            rows = self._backend.raw_sql(
+                "SELECT table_schema, table_name FROM information_schema.tables "
+                f"WHERE table_catalog = {_quoted(self._attached[path])} ORDER BY table_schema, table_name"
+            ).fetchall()
+        except duckdb.Error as error:
+            raise SourceError(f"{path} cannot be read as a DuckDB file: {_first_line(error)}") from error
+        return tuple(name if schema == "main" else f"{schema}.{name}" for schema, name in rows)
+
+    def _attach(self, path: Path) -> None:
+        if path not in self._attached:
+            alias = self._next("db")
+            self._backend.raw_sql(f"ATTACH {_quoted(path)} AS {alias} (READ_ONLY)")
+            self._attached[path] = alias
 
     def _opened(self, kind: str, source: str) -> Source:
         """A view on what DuckDB types itself, its columns renamed; types that Ibis lacks become text."""

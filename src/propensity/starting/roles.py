@@ -1,0 +1,139 @@
+"""Which file is which canonical table, told by its name, its columns and the keys that it shares with others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from propensity.schema import TableName
+from propensity.starting.kinds import FEW_ROWS, Column
+from propensity.starting.links import Link
+from propensity.starting.look import File, Folder
+from propensity.starting.meanings import outcome_of, stage_of
+from propensity.starting.names import COLUMNS, FILES, nearness, tokens
+
+_SURE = 0.5
+_KINDS: Mapping[str, frozenset[str]] = {
+    "time": frozenset({"time"}),
+    "number": frozenset({"number"}),
+    "word": frozenset({"category"}),
+    "key": frozenset({"category", "id", "free text"}),
+}
+_NEEDED: Mapping[TableName, Mapping[str, str]] = {
+    "activities": {"occurred_at": "time", "type": "word"},
+    "stages": {"stage": "word", "entered_at": "time"},
+    "budgets": {"amount": "number", "recorded_at": "time"},
+    "products": {"product": "key", "price": "number"},
+    "rates": {"currency": "key", "to_base": "number"},
+}
+_ATTRIBUTES = ("industry", "employee_count", "annual_revenue", "domain", "country", "founded_on", "name")
+_PERSON = ("email", "phone", "title", "source", "do_not_contact", "product", "owner", "account_id")
+
+
+def named_for(file: File, table: TableName) -> float:
+    """How surely a file's name says a table, in [0, 1]; of the words for leads the earlier count for more."""
+    words = set(tokens(file.name.split(".")[0]))
+    hits = [place for place, word in enumerate(FILES[table]) if word in words]
+    return 1.0 - 0.5 * min(hits) / len(FILES[table]) if hits else 0.0
+
+
+def near_column(file: File, table: TableName, canonical: str, kinds: frozenset[str]) -> tuple[float, Column | None]:
+    """The column of a file whose name is nearest to a canonical one, among those of the right kinds."""
+    words = COLUMNS[table][canonical]
+    scored = [
+        (nearness(column.name, words), -column.place, column)
+        for column in file.columns
+        if column.kind in kinds and column.name
+    ]
+    best = max(scored, default=None, key=lambda each: each[:2])
+    return (best[0], best[2]) if best is not None and best[0] >= _SURE else (0.0, None)
+
+
+def ends(column: Column) -> bool:
+    """Whether a column's words tell how leads ended, both well and badly."""
+    words = {outcome_of(value) for value, _ in column.values}
+    known = sum(count for value, count in column.values if outcome_of(value) is not None)
+    return {"true", "false"} <= words and known >= _SURE * sum(count for _, count in column.values)
+
+
+def understood(column: Column) -> float:
+    """The share of a column's rows whose word is a known stage, in [0, 1]."""
+    total = sum(count for _, count in column.values)
+    return sum(count for value, count in column.values if stage_of(value) is not None) / max(total, 1)
+
+
+def outcome_column(file: File) -> Column | None:
+    """The column of flat leads that says how each ended: yes/no before words of a stage."""
+    flags = [c for c in file.columns if c.kind == "yes/no" and c.counts.distinct == 2]  # noqa: PLR2004
+    scored = [(nearness(c.name, COLUMNS["leads"]["outcome"]), -c.place, c) for c in flags if c.name]
+    best = max(scored, default=None, key=lambda each: each[:2])
+    if best is not None and best[0] >= _SURE:
+        return best[2]
+    staged = [(nearness(c.name, COLUMNS["leads"]["outcome"]), -c.place, c) for c in file.columns if c.kind == "category"]
+    staged = [each for each in staged if each[0] >= _SURE and ends(each[2])]
+    return max(staged, key=lambda each: each[:2])[2] if staged else None
+
+
+def leads_score(file: File) -> float:
+    """How much a file looks like leads; 0 where it lacks what leads need: an id and a date, or an outcome."""
+    keys = [column for column in file.columns if column.key and column.kind in ("id", "number", "free text")]
+    _, created = near_column(file, "leads", "created_at", _KINDS["time"])
+    outcome = outcome_column(file)
+    if file.rows == 0 or (outcome is None and not (keys and created)):
+        return 0.0
+    other = max(named_for(file, name) for name in FILES if name != "leads")
+    person = sum(near_column(file, "leads", name, _ANY)[1] is not None for name in _PERSON)
+    score = 4 * named_for(file, "leads") - 4 * other * (named_for(file, "leads") == 0)
+    return max(score + 2 * bool(keys) + 2 * (created is not None) + 2 * (outcome is not None) + 0.5 * person, 0.01)
+
+
+_ANY = frozenset({"time", "e-mail", "phone", "yes/no", "number", "band", "id", "category", "free text"})
+
+
+def roles(folder: Folder, links: Sequence[Link]) -> dict[TableName, File]:
+    """The file that feeds each canonical table; each file at most one. Empty where nothing looks like leads."""
+    scored = [(leads_score(file), file) for file in folder.files]
+    best = max((score for score, _ in scored), default=0.0)
+    if best <= 0:
+        return {}
+    leads = next(file for score, file in scored if score == best)
+    found: dict[TableName, File] = {"leads": leads}
+    left = [file for file in folder.files if file is not leads and file.rows > 0]
+    for name in ("accounts", "stages", "activities", "budgets", "products", "rates"):
+        table: TableName = name
+        marks = [(role_score(file, table, found, links), file) for file in left]
+        top = max((mark for mark, _ in marks), default=0.0)
+        if top > 0:
+            found[table] = next(file for mark, file in marks if mark == top)
+            left.remove(found[table])
+    return found
+
+
+def role_score(file: File, table: TableName, found: Mapping[TableName, File], links: Sequence[Link]) -> float:
+    """How much a file looks like a canonical table beside leads that are found already; 0: not at all."""
+    leads = found["leads"].name
+    if table == "accounts":
+        linked = any(l.parent == file.name and l.child == leads and l.exact >= _SURE for l in links)
+        keyed = any(column.key for column in file.columns)
+        attributes = sum(near_column(file, "accounts", name, _ANY)[1] is not None for name in _ATTRIBUTES)
+        named = named_for(file, "accounts")
+        return (named * 2 + linked + attributes * 0.3) * (keyed and attributes > 0 and (named > 0 or linked))
+    needed = _NEEDED[table]
+    parts = [near_column(file, table, name, _KINDS[kind]) for name, kind in needed.items()]
+    if any(column is None for _, column in parts):
+        return 0.0
+    score = named_for(file, table) * 2 + sum(mark for mark, _ in parts)
+    if table in ("stages", "activities", "budgets"):
+        wanted = {leads} | ({found["accounts"].name} if table == "budgets" and "accounts" in found else set())
+        if not any(l.child == file.name and l.parent in wanted for l in links):
+            return 0.0
+    if table == "stages":
+        words = parts[0][1]
+        if words is None or understood(words) < _SURE:
+            return 0.0
+    if table == "products":
+        key = parts[0][1]
+        return score * (key is not None and key.key)
+    if table == "rates":
+        codes = parts[0][1]
+        return score * (codes is not None and codes.key and codes.counts.longest <= 3 and file.rows < 10 * FEW_ROWS)  # noqa: PLR2004 - ISO 4217
+    return score
