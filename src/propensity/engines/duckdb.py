@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -79,13 +80,7 @@ class DuckDBFunctions:
 
     def parse_timestamp(self, text: Value, pattern: str) -> Value:
         """Strptime that gives null where the text does not fit."""
-        with duckdb.connect() as probe:
-            try:
-                kind = probe.execute("SELECT typeof(try_strptime('', $1))", [pattern]).fetchone()
-            except duckdb.Error as error:
-                raise ConfigError(f"{pattern!r} is no strptime format: {_first_line(error)}") from error
-        zoned = kind is not None and "ZONE" in str(kind[0])
-        return _try_strptime_zoned(text, pattern) if zoned else _try_strptime(text, pattern)
+        return _try_strptime_zoned(text, pattern) if _reads_zone(pattern) else _try_strptime(text, pattern)
 
     def as_float(self, integers: Value) -> Value:
         """DuckDB's integer sum is a HUGEINT that casts to DOUBLE without loss up to 2**53."""
@@ -303,6 +298,17 @@ class DuckDBEngine:
         link = self._folder / f"{self._next('link')}{file.suffix}"
         link.symlink_to(file.resolve())
         return link
+
+
+@cache
+def _reads_zone(pattern: str) -> bool:
+    """Whether a strptime pattern gives instants; DuckDB says so, and each connection costs milliseconds."""
+    with duckdb.connect() as probe:
+        try:
+            kind = probe.execute("SELECT typeof(try_strptime('', $1))", [pattern]).fetchone()
+        except duckdb.Error as error:
+            raise ConfigError(f"{pattern!r} is no strptime format: {_first_line(error)}") from error
+    return kind is not None and "ZONE" in str(kind[0])
 
 
 @contextmanager

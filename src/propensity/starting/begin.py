@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from propensity.config import Config
-from propensity.configtables import TableConfig
+from propensity.configtables import SourceConfig, TableConfig
 from propensity.engines import open_engine
 from propensity.errors import SourceError
 from propensity.starting.guess import make_plan
@@ -21,7 +21,7 @@ from propensity.starting.write import refuse_existing, write, yaml_text
 if TYPE_CHECKING:
     from propensity.engines import Engine
 
-_ANY = Config(tables={"leads": TableConfig(path=Path("any.csv"))})
+_ANY = Config(tables={"leads": TableConfig(sources=(SourceConfig(path=Path("any.csv")),))})
 
 
 @dataclass(frozen=True)

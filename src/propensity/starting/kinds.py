@@ -17,7 +17,7 @@ _MOST_CATEGORIES = 100
 _SHARE_OF_CATEGORIES = 0.5
 _UNIQUE = 0.95
 _LONGEST_ID = 64
-FEW_ROWS = 20
+_FEW_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +115,9 @@ def kind_of(counts: Counts, times: Times | None, *, wide: bool) -> Kind:
     if counts.bands >= _BANDS * known and counts.distinct <= _MOST_CATEGORIES:
         return "band"
     few = counts.distinct <= _MOST_CATEGORIES and (
-        counts.unique <= _SHARE_OF_CATEGORIES or known < FEW_ROWS
+        counts.unique <= _SHARE_OF_CATEGORIES or known < _FEW_ROWS
     )
-    if few and not (counts.unique >= 1 and counts.spaced == 0 and known >= FEW_ROWS):
+    if few and not (counts.unique >= 1 and counts.spaced == 0 and known >= _FEW_ROWS):
         return "category"
     if counts.longest <= _LONGEST_ID and counts.spaced <= (1 - MOST) * known:
         return "id"

@@ -26,22 +26,16 @@ _BINS = 20
 _ENDS = ("prospect", "opportunity", "customer")
 
 
-def outcomes(engine: Engine, leads: TablePlan, stages: TablePlan | None) -> Table | None:
+def outcomes(engine: Engine, leads: TablePlan, stages: Sequence[TablePlan]) -> Table | None:
     """`_row` of each lead that is known to have ended, and `yes` (boolean); None where nothing says so."""
     rows: Any = leads.file.source.table
-    if stages is not None:
-        key = leads.columns["lead_id"].source
-        history: Any = stages.file.source.table
-        word = stages.file.column(stages.columns["stage"].source)
-        good = [value for value, _ in word.values if stage_of(value) in _ENDS]
-        lead = stages.file.text(stages.file.column(stages.columns["lead_id"].source))
-        won = history.filter(stages.file.text(word).isin(good)).select(lead=lead).distinct().mutate(won=True)
-        own = rows.select(ROW, lead=leads.file.text(leads.file.column(key))).left_join(won, "lead")
+    key, outcome = leads.column("lead_id"), leads.column("outcome")
+    if stages and key is not None:
+        own = rows.select(ROW, lead=leads.file.text(key)).left_join(_won(stages), "lead")
         table = own.select(ROW, yes=own["won"].notnull())
-    elif "outcome" in leads.columns:
-        column = leads.file.column(leads.columns["outcome"].source)
-        text = leads.file.text(column).lower()
-        words = {value.lower(): word_of(leads, value) for value, _ in column.values}
+    elif outcome is not None:
+        text = leads.file.text(outcome).lower()
+        words = {value.lower(): word_of(leads, value) for value, _ in outcome.values}
         yes, no = ([word for word, means in words.items() if means == side] for side in ("true", "false"))
         kept = rows.filter(text.isin(yes) | text.isin(no))
         table = kept.select(ROW, yes=text.isin(yes))
@@ -50,6 +44,18 @@ def outcomes(engine: Engine, leads: TablePlan, stages: TablePlan | None) -> Tabl
     found = engine.materialise(table, "starting_outcomes")
     counts = engine.collect(found.aggregate(n=found.count(), yes=found["yes"].sum())).to_pylist()[0]
     return found if 0 < (counts["yes"] or 0) < counts["n"] else None
+
+
+def _won(stages: Sequence[TablePlan]) -> Table:
+    """The leads that entered a converting stage, once each."""
+    parts: list[Table] = []
+    for plan in stages:
+        word, lead = plan.column("stage"), plan.column("lead_id")
+        if word is not None and lead is not None:
+            history: Any = plan.file.source.table
+            good = [value for value, _ in word.values if stage_of(value) in _ENDS]
+            parts.append(history.filter(plan.file.text(word).isin(good)).select(lead=plan.file.text(lead)))
+    return ibis.union(*parts).distinct().mutate(won=True) if len(parts) > 1 else parts[0].distinct().mutate(won=True)
 
 
 def word_of(leads: TablePlan, value: str) -> str:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _ASKED = 300
 """Distinct values of a column that are looked for among the keys of other files."""
 _LEAST = 0.3
-_MOST_DIRTY = 50
 _KEY_KINDS = frozenset({"id", "number", "category", "free text"})
 _LINK_KINDS = frozenset({"id", "category", "free text", "number"})
 _SIGNS = r"[^\p{L}\p{N}]+"
@@ -99,16 +98,9 @@ def _of_key(
     return links
 
 
-def dirty_values(engine: Engine, child: File, column: Column, parent: File, key: Column) -> dict[str, str]:
-    """Values that are a key but for case, spaces and signs, with that key; empty where there are too many to list."""
-    seen: Any = child.source.table
-    values = seen.select(value=child.text(column)).filter(lambda t: t["value"].notnull()).distinct()
-    keys: Any = parent.source.table
-    known = keys.select(known=parent.text(key)).filter(lambda t: t["known"].notnull()).distinct()
-    odd = values.anti_join(known, values["value"] == known["known"])
-    odd = odd.mutate(folded=loose(odd["value"]))
-    near = known.mutate(folded=loose(known["known"])).group_by("folded")
-    one = near.aggregate(known=lambda t: t["known"].min(), n=lambda t: t.count()).filter(lambda t: t["n"] == 1)
-    found = odd.inner_join(one, "folded").select("value", "known").order_by("value").limit(_MOST_DIRTY + 1)
-    pairs = engine.collect(found).to_pylist()
-    return {row["value"]: row["known"] for row in pairs} if len(pairs) <= _MOST_DIRTY else {}
+def loosely_unique(engine: Engine, file: File, key: Column) -> bool:
+    """Whether no two keys are the same but for case, spaces and signs."""
+    rows: Any = file.source.table
+    keys = rows.select(value=file.text(key)).filter(lambda t: t["value"].notnull())
+    counts = engine.collect(keys.aggregate(n=keys.count(), loose=loose(keys["value"]).nunique())).to_pylist()[0]
+    return bool(counts["n"] == counts["loose"])

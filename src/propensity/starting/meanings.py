@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from propensity.starting.names import tokens
@@ -62,9 +61,6 @@ ACTS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Canonical kind of act to the words of CRMs."""
 
-_BAND = re.compile(r"^[^\d<>]*([<>]?)\s*(\d[\d.,' ]*)\s*(?:(?:-|–|\bto\b|\bbis\b|à)\s*(\d[\d.,' ]*)|(\+))?\D*$")
-
-
 def stage_of(word: str) -> str | None:
     """The canonical stage that a company's word means, or None."""
     return _meaning(word, STAGES)
@@ -98,21 +94,3 @@ def outcome_of(word: str) -> str | None:
     stage = stage_of(word)
     ends = {"customer": "true", "disqualified": "false", "prospect": "true"}
     return None if stage is None else ends.get(stage, "")
-
-
-def band_middle(text: str) -> str | None:
-    """The middle of a band of whole numbers as text, or its one edge where it is open; None if it is no band.
-
-    >>> band_middle("200-499"), band_middle("1,000+"), band_middle("Large")
-    ('349.5', '1000', None)
-    """
-    found = _BAND.match(text.strip())
-    if found is None:
-        return None
-    low = _whole(found[2])
-    high = _whole(found[3]) if found[3] else low
-    return f"{(low + high) / 2:g}" if high >= low else None
-
-
-def _whole(text: str) -> int:
-    return int(re.sub(r"\D", "", text))

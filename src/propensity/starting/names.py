@@ -127,6 +127,9 @@ PERSONAL = frozenset(
 )  # fmt: skip
 """Tokens of columns whose values may name a person: they are never written anywhere."""
 
+_SURNAMES = {("last", "name"), ("lastname",)}
+_WAYS = frozenset({"contact", "email", "mail", "phone", "mobile", "telefon", "telephone", "fax", "name"})
+
 LATER = (
     "close", "closed", "closing", "won", "lost", "loss", "lose", "reason", "converted", "conversion", "last", "latest",
     "modified", "updated", "modstamp", "tags", "tag", "quality", "duration", "minutes", "seconds called", "probability",
@@ -175,14 +178,22 @@ def _holds(words: Sequence[str], part: Sequence[str]) -> bool:
     return any(tuple(words[i : i + len(part)]) == tuple(part) for i in range(len(words) - len(part) + 1))
 
 
-def is_personal(name: str) -> bool:
-    """Whether the values of a column of that name may say who a person is. A company's name does not."""
+def is_personal(name: str, *, words: bool = False) -> bool:
+    """Whether the values of a column of that name may say who a person is. A company's name does not.
+
+    words
+        The column holds a few words, each many times: `contact` and `e-mail` are then ways to reach people.
+    """
     own = tokens(name)
     companies = set(FILES["accounts"]) | set(FILES["products"])
-    return bool(PERSONAL.intersection(own)) and not (own[-1:] == ("name",) and companies.intersection(own))
+    if own[-1:] == ("name",) and companies.intersection(own):
+        return False
+    return bool((PERSONAL - _WAYS if words else PERSONAL).intersection(own))
 
 
 def later_word(name: str) -> str | None:
     """The word by which a column's name says that it may be filled in late, or None."""
     own = tokens(name)
+    if own in _SURNAMES:
+        return None
     return next((word for word in LATER if _holds(own, word.split())), None)

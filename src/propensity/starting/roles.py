@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from propensity.schema import TableName
-from propensity.starting.kinds import FEW_ROWS, Column
+from propensity.starting.kinds import Column
 from propensity.starting.links import Link
 from propensity.starting.look import File, Folder
-from propensity.starting.meanings import outcome_of, stage_of
-from propensity.starting.names import COLUMNS, FILES, nearness, tokens
+from propensity.starting.meanings import act_of, outcome_of, stage_of
+from propensity.starting.names import COLUMNS, FILES, later_word, nearness, tokens
 
 _SURE = 0.5
 _KINDS: Mapping[str, frozenset[str]] = {
     "time": frozenset({"time"}),
-    "number": frozenset({"number"}),
+    "number": frozenset({"number", "decimal comma"}),
     "word": frozenset({"category"}),
     "key": frozenset({"category", "id", "free text"}),
 }
@@ -26,6 +26,8 @@ _NEEDED: Mapping[TableName, Mapping[str, str]] = {
     "rates": {"currency": "key", "to_base": "number"},
 }
 _ATTRIBUTES = ("industry", "employee_count", "annual_revenue", "domain", "country", "founded_on", "name")
+_MANY = frozenset({"stages", "activities", "budgets"})
+_ISO_4217 = 3
 _PERSON = ("email", "phone", "title", "source", "do_not_contact", "product", "owner", "account_id")
 
 
@@ -89,51 +91,72 @@ def leads_score(file: File) -> float:
 _ANY = frozenset({"time", "e-mail", "phone", "yes/no", "number", "band", "id", "category", "free text"})
 
 
-def roles(folder: Folder, links: Sequence[Link]) -> dict[TableName, File]:
-    """The file that feeds each canonical table; each file at most one. Empty where nothing looks like leads."""
+def roles(folder: Folder, links: Sequence[Link]) -> dict[TableName, tuple[File, ...]]:
+    """The files that feed each canonical table, the likeliest first; each file at most one. Empty: nothing is like leads.
+
+    Acts, stages and budgets may lie in several files; leads, accounts, products and rates are one file each.
+    """
     scored = [(leads_score(file), file) for file in folder.files]
     best = max((score for score, _ in scored), default=0.0)
     if best <= 0:
         return {}
     leads = next(file for score, file in scored if score == best)
-    found: dict[TableName, File] = {"leads": leads}
+    found: dict[TableName, tuple[File, ...]] = {"leads": (leads,)}
     left = [file for file in folder.files if file is not leads and file.rows > 0]
-    for name in ("accounts", "stages", "activities", "budgets", "products", "rates"):
-        table: TableName = name
-        marks = [(role_score(file, table, found, links), file) for file in left]
-        top = max((mark for mark, _ in marks), default=0.0)
-        if top > 0:
-            found[table] = next(file for mark, file in marks if mark == top)
-            left.remove(found[table])
+    order: tuple[TableName, ...] = ("accounts", "products", "rates", "stages", "activities", "budgets")
+    for table in order:
+        marks = [(role_score(file, table, found, links), -place, file) for place, file in enumerate(left)]
+        fit = [file for mark, _, file in sorted(marks, key=lambda each: each[:2], reverse=True) if mark > 0]
+        if table in _MANY:
+            # Where one file is named for the table, the others must be too.
+            fit = [file for file in fit if named_for(file, table) > 0] or fit[:1]
+        else:
+            fit = fit[:1]
+        if fit:
+            found[table] = tuple(fit)
+            left = [file for file in left if file not in fit]
     return found
 
 
-def role_score(file: File, table: TableName, found: Mapping[TableName, File], links: Sequence[Link]) -> float:
+def role_score(
+    file: File, table: TableName, found: Mapping[TableName, tuple[File, ...]], links: Sequence[Link]
+) -> float:
     """How much a file looks like a canonical table beside leads that are found already; 0: not at all."""
-    leads = found["leads"].name
+    leads = found["leads"][0].name
     if table == "accounts":
-        linked = any(l.parent == file.name and l.child == leads and l.exact >= _SURE for l in links)
+        linked = any(
+            link.parent == file.name and link.child == leads and link.loose >= _SURE and not later_word(link.column)
+            for link in links
+        )
         keyed = any(column.key for column in file.columns)
         attributes = sum(near_column(file, "accounts", name, _ANY)[1] is not None for name in _ATTRIBUTES)
         named = named_for(file, "accounts")
         return (named * 2 + linked + attributes * 0.3) * (keyed and attributes > 0 and (named > 0 or linked))
-    needed = _NEEDED[table]
-    parts = [near_column(file, table, name, _KINDS[kind]) for name, kind in needed.items()]
-    if any(column is None for _, column in parts):
+    needed = dict(_NEEDED[table])
+    if table == "activities" and named_act(file) is not None:
+        del needed["type"]
+    parts = {name: near_column(file, table, name, _KINDS[kind]) for name, kind in needed.items()}
+    if any(column is None for _, column in parts.values()):
         return 0.0
-    score = named_for(file, table) * 2 + sum(mark for mark, _ in parts)
-    if table in ("stages", "activities", "budgets"):
-        wanted = {leads} | ({found["accounts"].name} if table == "budgets" and "accounts" in found else set())
-        if not any(l.child == file.name and l.parent in wanted for l in links):
+    score = named_for(file, table) * 2 + sum(mark for mark, _ in parts.values())
+    if table in _MANY:
+        wanted = {leads} | {each.name for each in found.get("accounts", ()) if table == "budgets"}
+        if not any(link.child == file.name and link.parent in wanted for link in links):
             return 0.0
     if table == "stages":
-        words = parts[0][1]
-        if words is None or understood(words) < _SURE:
-            return 0.0
+        words = parts["stage"][1]
+        return score * (words is not None and understood(words) >= _SURE)
     if table == "products":
-        key = parts[0][1]
+        key = parts["product"][1]
         return score * (key is not None and key.key)
     if table == "rates":
-        codes = parts[0][1]
-        return score * (codes is not None and codes.key and codes.counts.longest <= 3 and file.rows < 10 * FEW_ROWS)  # noqa: PLR2004 - ISO 4217
+        codes = parts["currency"][1]
+        return score * (codes is not None and codes.key and codes.counts.longest <= _ISO_4217)
     return score
+
+
+def named_act(file: File) -> str | None:
+    """The kind of act that a file's name speaks of, such as calls.csv; None where it names none."""
+    words = tokens(file.name.split(".")[0])
+    singular = [word.removesuffix("s") for word in words]
+    return next((act for word in singular if (act := act_of(word)) is not None), None)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _RUNS = 0.95
 
 
-def serial_column(engine: Engine, leads: TablePlan) -> TablePlan:
+def with_order(engine: Engine, leads: TablePlan) -> TablePlan:
     """The same plan with `order_by` where whole, unique numbers run with the rows of the file or against them."""
     rows: Any = leads.file.source.table
     for column in leads.file.columns:

@@ -65,11 +65,11 @@ def _load(engine: Engine, plan: Plan, folder: Path, out: Path) -> Canonical:
 
 
 def _without(plan: Plan, name: TableName, why: str) -> Plan:
-    tables: Mapping[TableName, TablePlan] = {
+    tables: Mapping[TableName, tuple[TablePlan, ...]] = {
         table: found for table, found in plan.tables.items() if table != name
     }
-    left = (plan.tables[name].file.name, f"looks like {name}, but {why}")
-    return replace(plan, tables=tables, left_out=(*plan.left_out, left))
+    left = tuple((source.file.name, f"looks like {name}, but {why}") for source in plan.tables[name])
+    return replace(plan, tables=tables, left_out=(*plan.left_out, *left))
 
 
 def _settled(plan: Plan, canonical: Canonical, shares: Mapping[TableName, float]) -> Plan:

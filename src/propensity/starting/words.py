@@ -10,7 +10,6 @@ from propensity.starting.meanings import (
     READ_AS_THEY_ARE,
     YES,
     act_of,
-    band_middle,
     outcome_of,
     stage_of,
 )
@@ -25,16 +24,14 @@ _WAYS = {
 def add_words(plan: TablePlan) -> None:
     """Add to a plan's `values` what can be guessed, and to its `unknown_words` what cannot."""
     for canonical, mapped in plan.columns.items():
-        if mapped.source == "_row":
+        column = plan.column(canonical)
+        if column is None or mapped.options.get("join"):
             continue
-        column = plan.file.column(mapped.source)
         meaning = _MEANINGS.get(canonical)
         if canonical == "outcome":
             _add(plan, canonical, column, outcome_of, none="")
         elif canonical == "do_not_contact":
             _add(plan, canonical, column, _truth)
-        elif canonical == "employee_count" and column.kind == "band":
-            _add(plan, canonical, column, band_middle, none="")
         elif meaning is not None and plan.name in ("activities", "stages"):
             _add(plan, canonical, column, meaning)
 

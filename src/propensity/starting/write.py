@@ -5,23 +5,30 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from propensity.configtables import _RESERVED as RESERVED
 from propensity.errors import ConfigError
 from propensity.schema import TABLES, TableName
 from propensity.starting.kinds import Column
+from propensity.starting.look import File
 from propensity.starting.names import tokens
-from propensity.starting.plan import Left, Mapped, Plan, TablePlan
+from propensity.starting.plan import Left, Lookup, Mapped, Part, Plan, TablePlan
 
-_PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_./]*(?: [A-Za-z0-9_./]+)*$")
+_PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./]+)*$")
+_RESERVED = frozenset({"position", "snapshot_id", "as_of", "label", "time_order", "outcome"})
 _OTHER_KINDS = frozenset({"true", "false", "null", "nan", "inf"})
-_NOTE_COLUMN = 48
+_NOTE_COLUMN = 44
 _MOST_SHOWN = 4
 _PEOPLE = re.compile(r"^[A-ZÄÖÜ][\w'-]+(?: [A-ZÄÖÜ][\w'-]+){1,2}$")
 _LONGEST_VALUE = 30
-_TYPES = {"number": "number", "yes/no": "boolean"}
+_WIDEST = 112
+_TYPES: Mapping[str, tuple[str, ...]] = {
+    "number": ("type: number",),
+    "decimal comma": ("type: number", 'decimal: ","'),
+    "band": ("type: number", "band: middle"),
+    "yes/no": ("type: boolean",),
+}
 
 
 def yaml_text(plan: Plan, *, folder: Path, out: Path) -> str:
@@ -62,8 +69,9 @@ def _lines(plan: Plan, folder: Path, out: Path) -> Iterator[str]:
     yield "# to look at first. Every key is explained in docs/configuration.md. Next: propensity check."
     yield "data:"
     yield f"  folder: {scalar(os.path.relpath(folder.resolve(), base))}"
-    if plan.database is not None:
-        yield f"  database: {scalar(os.path.relpath((folder / plan.database).resolve(), base))}"
+    databases = sorted({source.file.path for table in plan.tables.values() for source in table if source.file.table})
+    if databases:
+        yield f"  database: {scalar(os.path.relpath(databases[0].resolve(), base))}"
     naive = f"doubt: {_some(plan.naive_times)} say no zone; is it this one?" if plan.naive_times else ""
     yield _noted("  timezone: UTC", naive)
     if plan.currency is None:
@@ -71,8 +79,15 @@ def _lines(plan: Plan, folder: Path, out: Path) -> Iterator[str]:
     else:
         yield _noted(f"  currency: {scalar(plan.currency)}", "guess: the most frequent; amounts in others need tables.rates")
     yield "tables:"
-    for name, table in plan.tables.items():
-        yield from _table(name, table)
+    for name, sources in plan.tables.items():
+        yield f"  {name}:"
+        for source in sources:
+            lines = list(_source(name, source))
+            if len(sources) == 1:
+                yield from (f"    {line}" for line in lines)
+            else:
+                yield f"    - {lines[0]}"
+                yield from (f"      {line}" for line in lines[1:])
     if plan.left_out:
         yield "  # Files that feed no table:"
         yield from (f"  #   {_line(name)}: {_line(why)}" for name, why in plan.left_out)
@@ -96,72 +111,122 @@ def _settings(plan: Plan) -> Iterator[str]:
         yield _noted(f"  recording_lag_days: {lag}", "guess: 99 of 100 stages are recorded within so many days")
 
 
-def _table(name: TableName, plan: TablePlan) -> Iterator[str]:
-    yield f"  {name}:"
-    place = f"table: {scalar(plan.file.table)}" if plan.file.table else f"path: {scalar(plan.file.name)}"
-    yield _noted(f"    {place}", plan.guess)
+def _source(name: TableName, plan: TablePlan) -> Iterator[str]:
+    yield _noted(f"{_place(plan.file)}", plan.guess)
     if plan.file.encoding != "utf-8":
-        yield _noted(f"    csv: {{encoding: {plan.file.encoding}}}", "guess: the file is no UTF-8 text")
+        yield _noted(f"csv: {{encoding: {plan.file.encoding}}}", "guess: the file is no UTF-8 text")
     if plan.null_words:
-        words = ", ".join(scalar(word) for word in plan.null_words)
-        yield _noted(f"    null_words: [{words}]", "guess: they stand where nothing is known")
+        yield _noted(f"null_words: {_list(plan.null_words)}", "guess: they stand where nothing is known")
     if plan.order_by is not None:
-        yield _noted(f"    order_by: {scalar(plan.order_by.source)}", _why(plan.order_by))
+        yield from _explained(f"order_by: {scalar(plan.order_by.source)}", plan.order_by)
     elif name == "leads" and "created_at" not in plan.columns:
-        yield _noted("    # order_by: file", "doubt: if the file is in the order of time, say so here; else the test is at random")
-    yield "    columns:"
+        yield "# order_by: file      # doubt: if the file is in the order of time, say so; else the test is drawn at random"
+    if plan.when_known is not None:
+        yield from _explained(f"when_known: {_list((plan.when_known.source,))}", plan.when_known)
+    if plan.lookups:
+        yield "lookups:                # by letters and digits alone, in one case: the keys are typed by hand"
+        yield from (f"  {lookup.name}: {_lookup(lookup)}" for lookup in plan.lookups)
+    yield "columns:"
     for canonical in TABLES[name].names:
         if canonical in plan.columns:
-            mapped = plan.columns[canonical]
-            source = scalar(mapped.source)
-            if mapped.format is not None:
-                source = f"{{column: {source}, format: {json.dumps(mapped.format)}}}"
-            yield _noted(f"      {canonical}: {source}", _why(mapped))
+            yield from (f"  {line}" for line in _explained(f"{canonical}: {_mapping(plan.columns[canonical])}", plan.columns[canonical]))
+    if plan.parts:
+        yield "rows:                   # each lead becomes a row for each of these that it has"
+        for part in plan.parts:
+            yield from _part(part)
     yield from _values(plan)
     yield from _extras(name, plan)
 
 
+def _place(file: File) -> str:
+    return f"table: {scalar(file.table)}" if file.table else f"path: {scalar(file.name)}"
+
+
+def _lookup(lookup: Lookup) -> str:
+    encoding = f", csv: {{encoding: {lookup.file.encoding}}}" if lookup.file.encoding != "utf-8" else ""
+    on = f"{{{scalar(lookup.column)}: {scalar(lookup.key)}}}"
+    return f"{{{_place(lookup.file)}{encoding}, on: {on}, match: loose}}"
+
+
+def _mapping(mapped: Mapped) -> str:
+    """A column name alone where that says enough."""
+    options = dict(mapped.options)
+    if not options:
+        return scalar(mapped.source)
+    if not {"constant", "join", "column"} & set(options):
+        options = {"column": mapped.source, **options}
+    words = (
+        f"{key}: {scalar(value) if isinstance(value, str) else _list(value)}" for key, value in options.items()
+    )
+    return f"{{{', '.join(words)}}}"
+
+
+def _part(part: Part) -> Iterator[str]:
+    columns = f"columns: {{stage: {{constant: {part.stage}}}, entered_at: {_mapping(part.entered_at)}}}"
+    where = "".join(f", where: {{{scalar(name)}: {_list(words)}}}" for name, words in part.where.items())
+    yield f"  # guess: {part.entered_at.source}: {_line(part.entered_at.guess)}"
+    yield f"  - {{{columns}{where}, when_known: {_list((part.entered_at.source,))}}}"
+
+
+def _list(words: Sequence[str]) -> str:
+    return f"[{', '.join(scalar(word) for word in words)}]"
+
+
 def _values(plan: TablePlan) -> Iterator[str]:
     if plan.values:
-        yield "    values:"
+        yield "values:"
     for canonical, words in plan.values.items():
-        yield f"      {canonical}:"
+        yield f"  {canonical}:"
         for word, means in words.items():
             unknown = word in plan.unknown_words.get(canonical, ())
-            note = "doubt: taken as unknown" if unknown else "guess: still open" if not means else ""
-            yield _noted(f"        {scalar(word)}: {scalar(means)}", note)
+            note = "doubt: not understood, taken as unknown" if unknown else "guess: still open" if not means else ""
+            yield _noted(f"    {scalar(word)}: {scalar(means)}", note)
     for canonical, unknown in plan.unknown_words.items():
         left = [word for word in unknown if word not in plan.values.get(canonical, {})]
         if left:
-            yield f"    # doubt: words of {canonical} that are not understood: {_line(', '.join(left))}"
+            yield f"# doubt: words of {canonical} that are not understood: {_line(', '.join(left))}"
 
 
 def _extras(name: TableName, plan: TablePlan) -> Iterator[str]:
     if plan.extras:
         who = "lead was created" if name == "leads" else "account came to be known"
-        yield f"    # doubt: columns of your own. Uncomment those that were known when the {who} and never changed since,"
-        yield "    # or say `known_at: <column with that time>` instead of `static: true`."
-        yield "    # extra:"
-        used = {known.casefold() for known in (*TABLES[name].names, *RESERVED)}
+        yield "# doubt: since when these are known. Uncomment `extra:` and those that were known when the"
+        yield f"# {who} and never changed since; else say `known_at: <column with that time>` for `static: true`."
+        yield "# extra:"
+        used = {known.casefold() for known in (*TABLES[name].names, *_RESERVED)}
         for left in plan.extras:
-            extra = _extra_name(left.column.name, used)
-            kind = _TYPES.get(left.column.kind)
-            options = [f"column: {scalar(left.column.name)}", *([f"type: {kind}"] if kind else []), "static: true"]
-            yield _noted(f"    #   {extra}: {{{', '.join(options)}}}", _seen(left.column))
+            yield from _extra(left.column, _extra_name(left.column.name, used))
     if plan.late:
-        yield "    # Not mapped, because it may be filled in after the outcome (a model that reads it would be worth nothing):"
+        yield "# Not mapped, because it may be filled in after the outcome; a model that reads it would be worth nothing:"
         yield from _listed(plan.late)
     if plan.unused:
-        yield "    # Not mapped:"
+        yield "# Not mapped:"
         yield from _listed(plan.unused)
 
 
+def _extra(column: Column, name: str) -> Iterator[str]:
+    options = [f"column: {scalar(column.name)}", *_TYPES.get(column.kind, ()), "static: true"]
+    line = f"#   {name}: {{{', '.join(options)}}}"
+    note = _line(_seen(column))
+    if len(line) + len(note) > _WIDEST:
+        yield f"#   # {note}"
+        yield line
+    else:
+        yield _noted(line, note)
+
+
 def _listed(columns: Sequence[Left]) -> Iterator[str]:
-    yield from (f"    #   {_line(left.column.name) or '(no name)'}: {_line(left.why)}" for left in columns)
+    yield from (f"#   {_line(left.column.name) or '(no name)'}: {_line(left.why)}" for left in columns)
 
 
-def _why(mapped: Mapped) -> str:
-    return f"guess: {mapped.guess}" + (f"; doubt: {mapped.doubt}" if mapped.doubt else "")
+def _explained(line: str, mapped: Mapped) -> Iterator[str]:
+    """The line with its guess beside it, and its doubt beside it or, where both are long, above it."""
+    both = f"guess: {mapped.guess}" + (f"; doubt: {mapped.doubt}" if mapped.doubt else "")
+    if len(line) + len(both) <= _WIDEST or not mapped.doubt:
+        yield _noted(line, both)
+    else:
+        yield f"# doubt: {_line(mapped.doubt)}"
+        yield _noted(line, f"guess: {mapped.guess}")
 
 
 def _seen(column: Column) -> str:
