@@ -59,6 +59,23 @@ def root(
         raise typer.Exit(code=UsageError.exit_code)
 
 
+@app.command(epilog=f"Example: propensity init exports --out propensity.yaml\n\n{_CODES}")
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of your exports; it is only read.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The YAML file to write.")] = Path("propensity.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look at a folder of exports and write a first configuration, with guesses and doubts beside each line."""
+    from propensity import screens  # noqa: PLC0415
+    from propensity.starting.begin import begin  # noqa: PLC0415
+
+    with _reported(as_json) as progress:
+        result = begin(folder, out, force=force, step=progress.step)
+    _print(as_json, result, screens.init)
+
+
 @app.command(epilog=f"Example: propensity check --config configs/demo.yaml --strict\n\n{_CODES}")
 def check(
     config: ConfigPath, override: Overrides = None, *, as_json: AsJson = False, strict: Strict = False

@@ -75,6 +75,9 @@ class ChecksConfig(Model):
     max_quarantined_share: Real = Field(
         default=0.01, ge=0, le=1, description="share of a table's rows; above it: exit 3"
     )
+    min_conversions: Whole = Field(
+        default=40, ge=1, description="of either class, to learn from; below it the data do not suffice"
+    )
 
 
 class OutcomeConfig(Model):

@@ -14,6 +14,7 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from propensity.starting import screen as starting
 from propensity.workflow import Progress
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from propensity.results import CheckResult, PromoteResult, RollbackResult, ScoreResult, TrainResult
     from propensity.sources.report import CheckReport, Finding
+    from propensity.starting.begin import Begun
     from propensity.stats.evaluation import Evaluation
     from propensity.tour import DemoResult
 
@@ -100,6 +102,11 @@ def shown_progress(*, plain: bool) -> Generator[Progress]:
         live = _Live(bars)
         yield live
         live.finish()
+
+
+def init(result: Begun) -> None:
+    """What was found and guessed, and what to look at first."""
+    starting.show(_out(), result)
 
 
 def check(result: CheckResult) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from propensity.config import Config
 from propensity.configtables import SourceConfig, TableConfig
 from propensity.engines import open_engine
 from propensity.errors import SourceError
+from propensity.starting.advice import look_first
 from propensity.starting.guess import make_plan
 from propensity.starting.links import find_links
 from propensity.starting.look import Folder, look
@@ -31,6 +32,46 @@ class Begun:
     folder: Folder
     plan: Plan
     out: Path
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `init --json` prints: `out`, `tables`, `files`, `unread`, `left_out`, `look_first`."""
+        return {
+            "out": str(self.out),
+            "tables": {
+                name: [
+                    {
+                        "from": source.file.name,
+                        "rows": source.file.rows,
+                        "columns": {canonical: mapped.source for canonical, mapped in source.columns.items()},
+                        "late": {left.column.name: left.why for left in source.late},
+                        "extras": [left.column.name for left in source.extras],
+                        "order_by": source.order_by.source if source.order_by is not None else None,
+                        "stages": [part.stage for part in source.parts],
+                    }
+                    for source in sources
+                ]
+                for name, sources in self.plan.tables.items()
+            },
+            "files": {
+                file.name: {
+                    "rows": file.rows,
+                    "looked_at": -(-file.rows // file.step),
+                    "rejected_lines": file.rejected,
+                    "columns": {
+                        column.name: {
+                            "kind": column.kind,
+                            "filled": round(column.counts.filled, 4),
+                            "distinct": column.counts.distinct,
+                        }
+                        for column in file.columns
+                    },
+                }
+                for file in self.folder.files
+            },
+            "unread": dict(self.folder.unread),
+            "left_out": dict(self.plan.left_out),
+            "look_first": list(look_first(self.plan)),
+        }
 
 
 def begin(folder: Path, out: Path, *, force: bool = False, step: Callable[[str], None]) -> Begun:

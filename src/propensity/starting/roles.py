@@ -143,6 +143,10 @@ def role_score(
         wanted = {leads} | {each.name for each in found.get("accounts", ()) if table == "budgets"}
         if not any(link.child == file.name and link.parent in wanted for link in links):
             return 0.0
+    if table == "budgets":
+        # An opportunity's amount is changed in place as the deal goes on: only what is called a budget or a quote is one.
+        amount = parts["amount"][1]
+        return score * (named_for(file, table) > 0 or (amount is not None and "budget" in tokens(amount.name)))
     if table == "stages":
         words = parts["stage"][1]
         return score * (words is not None and understood(words) >= _SURE)
