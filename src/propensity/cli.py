@@ -61,9 +61,13 @@ def root(
 
 @app.command(epilog=f"Example: propensity init exports --out propensity.yaml\n\n{_CODES}")
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of your exports; it is only read.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder of your exports; it is only read.")
+    ],
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The YAML file to write.")] = Path("propensity.yaml"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The YAML file to write.")] = Path(
+        "propensity.yaml"
+    ),
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -78,13 +82,20 @@ def init(
 
 @app.command(epilog=f"Example: propensity check --config configs/demo.yaml --strict\n\n{_CODES}")
 def check(
-    config: ConfigPath, override: Overrides = None, *, as_json: AsJson = False, strict: Strict = False
+    config: ConfigPath,
+    override: Overrides = None,
+    *,
+    profile: Annotated[
+        bool, typer.Option("--profile/--no-profile", help="Say what the data hold and whether they suffice.")
+    ] = True,
+    as_json: AsJson = False,
+    strict: Strict = False,
 ) -> None:
-    """Read, map and check every table; bad rows go to a quarantine file with the reason."""
+    """Read, map and check every table; bad rows go to a quarantine file with the reason. Then say what the data hold."""
     from propensity import screens, workflow  # noqa: PLC0415 - --help stays instant
 
     with _reported(as_json) as progress:
-        result = workflow.check(_config(config, override), progress)
+        result = workflow.check(_config(config, override), progress, profiled=profile)
     _print(as_json, result, screens.check)
     _strict(strict, result.report.warnings)
 

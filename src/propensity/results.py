@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from propensity.audit.profile import Profile
     from propensity.selection.promotion import Comparison
     from propensity.selection.training import Trained
     from propensity.sources.report import CheckReport
@@ -17,14 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What the checks found, and how far the data reach (None: no dates)."""
+    """What the checks found, how far the data reach (None: no dates), and what they hold (None: not asked for)."""
 
     report: CheckReport
     through: datetime | None
+    profile: Profile | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """`tables`, `findings`, `data_through`."""
-        return {**self.report.to_dict(), "data_through": shown(self.through)}
+        """`tables`, `findings`, `data_through`, `profile`."""
+        held = None if self.profile is None else self.profile.to_dict()
+        return {**self.report.to_dict(), "data_through": shown(self.through), "profile": held}
 
 
 @dataclass(frozen=True)

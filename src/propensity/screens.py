@@ -14,6 +14,7 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from propensity.audit import screen as audit
 from propensity.starting import screen as starting
 from propensity.workflow import Progress
 
@@ -116,6 +117,8 @@ def check(result: CheckResult) -> None:
     _findings(console, result.report.findings)
     if result.through is not None:
         console.print(f"The data reach {_instant(result.through)}.")
+    if result.profile is not None:
+        audit.show(console, result.profile)
 
 
 def train(result: TrainResult) -> None:

@@ -76,7 +76,7 @@ def tour(
     _clear(folder)
     world = simulate(leads=leads, months=months, seed=seed)
     files = write(world, folder)
-    checked = workflow.check(config, progress)
+    checked = workflow.check(config, progress, profiled=False)
     trained = workflow.train(config, progress)
     version = trained.registered.version
     promoted, refusal = None, ""

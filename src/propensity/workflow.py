@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from propensity import __version__
+from propensity.audit.profile import profile
 from propensity.delivery.lists import LIST, LIST_CSV, SCORES, deliver, staged, write_csv, write_parquet
 from propensity.engines import open_engine
 from propensity.errors import RegistryError, UsageError
@@ -88,10 +89,15 @@ def open_session(config: Config, clock: Callable[[], datetime] = _now) -> Sessio
         raise
 
 
-def check(config: Config, progress: Progress | None = None) -> CheckResult:
-    """Read, map and check every table."""
-    with opened(config, progress or Progress()) as session:
-        return CheckResult(session.canonical.report, session.through)
+def check(config: Config, progress: Progress | None = None, *, profiled: bool = True) -> CheckResult:
+    """Read, map and check every table; unless `profiled` is False, say what they hold and whether they suffice."""
+    progress = progress or Progress()
+    with opened(config, progress) as session:
+        held = None
+        if profiled:
+            progress.step("Looking at what the data hold")
+            held = profile(session.canonical, session.through)
+        return CheckResult(session.canonical.report, session.through, held)
 
 
 def train(config: Config, progress: Progress | None = None) -> TrainResult:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-START = datetime(2023, 1, 2, 8, 0)
+START = datetime(2023, 1, 2, 8, 0, tzinfo=UTC)
 DAYS = 600
 LEADS = 240
 FIRST = ("Anna", "Björn", "Clara", "Derek", "Elif", "Farid", "Grete", "Hugo")
 LAST = ("Okafor", "Lindqvist", "Moreau", "Tanaka", "Weiß", "Costa", "Novak", "Byrne")
 COMPANIES = tuple(
-    f"{a} {b}" for a in ("Alder", "Birch", "Cedar", "Dune", "Ember", "Fjell") for b in ("Foods AG", "Labs", "Logistik GmbH")
+    f"{a} {b}"
+    for a in ("Alder", "Birch", "Cedar", "Dune", "Ember", "Fjell")
+    for b in ("Foods AG", "Labs", "Logistik GmbH")
 )
 INDUSTRIES = ("Software", "Retail", "Logistics")
 SOURCES = ("Web", "Trade Show", "Referral", "Partner")
@@ -57,7 +59,9 @@ class Story:
             )
             for _ in range(draw.randrange(1, 6)):
                 when = created + timedelta(days=draw.randrange(1, 30), minutes=draw.randrange(500))
-                self.acts.append({"lead": number, "at": when, "type": draw.choice(("Call", "Email", "Meeting"))})
+                self.acts.append(
+                    {"lead": number, "at": when, "type": draw.choice(("Call", "Email", "Meeting"))}
+                )
 
 
 def salesforce(folder: Path) -> Path:
@@ -161,8 +165,14 @@ def hubspot(folder: Path) -> Path:
         for number, act in enumerate(story.acts)
     ])  # fmt: skip
     history = [(lead["number"], "Lead", lead["created"]) for lead in story.leads]
-    history += [(lead["number"], "Sales Qualified Lead", lead["end"]) for lead in story.leads if lead["converted"]]
-    history += [(lead["number"], "Customer", lead["end"] + timedelta(days=9)) for lead in story.leads if lead["converted"]]
+    history += [
+        (lead["number"], "Sales Qualified Lead", lead["end"]) for lead in story.leads if lead["converted"]
+    ]
+    history += [
+        (lead["number"], "Customer", lead["end"] + timedelta(days=9))
+        for lead in story.leads
+        if lead["converted"]
+    ]
     write(folder / "lifecycle-history.csv", [
         {"Contact ID": 5_100_000_000 + 7 * number, "Lifecycle Stage": stage, "Changed at": stamp(at)} for number, stage, at in history
     ])  # fmt: skip

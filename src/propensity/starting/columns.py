@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from propensity.schema import TABLES, ColumnType
 from propensity.schema import Column as Canonical
-from propensity.starting.kinds import Column
+from propensity.starting.kinds import Column, Times
 from propensity.starting.look import File
 from propensity.starting.names import COLUMNS, later_word, nearness, tokens
 from propensity.starting.plan import Mapped, TablePlan
@@ -30,7 +30,10 @@ _OTHER_KINDS: Mapping[str, frozenset[str]] = {
 }
 _YEARS = (1500, 2100)
 _SMALL_REVENUE = 100_000
-_FIRST, _LAST = ({"first", "vorname", "firstname", "prenom", "nombre", "given"}, {"last", "nachname", "lastname", "surname", "nom", "apellido", "family"})
+_FIRST, _LAST = (
+    {"first", "vorname", "firstname", "prenom", "nombre", "given"},
+    {"last", "nachname", "lastname", "surname", "nom", "apellido", "family"},
+)
 
 
 def add_columns(plan: TablePlan) -> None:
@@ -42,7 +45,12 @@ def add_columns(plan: TablePlan) -> None:
     if plan.name == "leads" and "contact_name" not in plan.columns:
         _join_names(plan)
     key = plan.columns.get("account_id")
-    if plan.name == "accounts" and key is not None and "name" not in plan.columns and nearness(key.source, _NAMES) >= _SURE:
+    if (
+        plan.name == "accounts"
+        and key is not None
+        and "name" not in plan.columns
+        and nearness(key.source, _NAMES) >= _SURE
+    ):
         plan.columns["name"] = Mapped(key.source, "accounts are named by their names")
 
 
@@ -67,7 +75,11 @@ def _fits(canonical: Canonical, column: Column) -> bool:
         return False
     if column.kind not in _OTHER_KINDS.get(canonical.name, _KINDS[canonical.type]):
         # What is called a number, is unique and whole was taken for an id.
-        return canonical.type == "number" and column.kind == "id" and column.counts.numbers >= column.counts.known
+        return (
+            canonical.type == "number"
+            and column.kind == "id"
+            and column.counts.numbers >= column.counts.known
+        )
     if canonical.name == "founded_on" and column.kind != "time":
         low, high = column.counts.low, column.counts.high
         return low is not None and high is not None and _YEARS[0] <= low and high <= _YEARS[1]
@@ -81,26 +93,35 @@ def _mapped(canonical: Canonical, column: Column, near: float, file: File) -> Ma
     times = column.times
     if times is not None:
         guess = dated(column)
-        options = {"format": times.format} if times.format is not None else {}
+        options = _formatted(times)
         if times.other is not None:
             doubts.append(f"every value also fits {times.other}: day and month may be swapped")
         if not times.dates and not times.zoned:
             doubts.append("no zone is written: data.timezone is taken")
     elif canonical.type == "timestamp":
-        options, guess = {"format": "%Y"}, f"years {column.counts.low:.0f} to {column.counts.high:.0f}"
+        options["format"] = "%Y"
+        guess = f"years {column.counts.low:.0f} to {column.counts.high:.0f}"
     elif canonical.type == "number" and column.kind == "band":
-        options = {"band": "middle"}
+        options["band"] = "middle"
     elif canonical.type == "number" and column.kind == "decimal comma":
-        options = {"decimal": ","}
+        options["decimal"] = ","
     if near < _NEAR:
         doubts.append(f"only part of its name says {canonical.name}")
-    if canonical.name == "annual_revenue" and column.kind == "number" and (column.counts.high or 0) < _SMALL_REVENUE:
+    if (
+        canonical.name == "annual_revenue"
+        and column.kind == "number"
+        and (column.counts.high or 0) < _SMALL_REVENUE
+    ):
         doubts.append(
             f"the largest is {column.counts.high:,.0f}: if it is in millions, write {{column: ..., scale: 1000000}}"
         )
     if [each.name for each in file.columns].count(column.name) > 1:
         doubts.append("two columns have this name: the file cannot be read until one is renamed")
     return Mapped(column.name, guess, "; ".join(doubts), options)
+
+
+def _formatted(times: Times) -> dict[str, str | tuple[str, ...]]:
+    return {} if times.format is None else {"format": times.format}
 
 
 def dated(column: Column) -> str:
@@ -116,6 +137,10 @@ def _join_names(plan: TablePlan) -> None:
     """A first and a last name are a person's name."""
     texts = [column for column in plan.file.columns if column.kind in ("category", "free text", "id")]
     first = next((column for column in texts if _FIRST & set(tokens(column.name))), None)
-    last = next((column for column in texts if _LAST & set(tokens(column.name)) and column is not first), None)
+    last = next(
+        (column for column in texts if _LAST & set(tokens(column.name)) and column is not first), None
+    )
     if first is not None and last is not None:
-        plan.columns["contact_name"] = Mapped(first.name, "first and last name", options={"join": (first.name, last.name)})
+        plan.columns["contact_name"] = Mapped(
+            first.name, "first and last name", options={"join": (first.name, last.name)}
+        )

@@ -12,9 +12,37 @@ from propensity.starting.roles import outcome_column
 _ENDED = frozenset({"prospect", "opportunity", "customer", "disqualified"})
 _CONVERTED = frozenset({"prospect", "opportunity", "customer"})
 _NOISE = frozenset(
-    {"date", "time", "at", "on", "became", "a", "an", "the", "entered", "deal", "is", "when", "am", "datum", "day"}
+    {
+        "date",
+        "time",
+        "at",
+        "on",
+        "became",
+        "a",
+        "an",
+        "the",
+        "entered",
+        "deal",
+        "is",
+        "when",
+        "am",
+        "datum",
+        "day",
+    }
 )
-_CLOSED = ("close date", "closed date", "closed at", "closed on", "actual close date", "date closed", "close time", "abschlussdatum", "geschlossen am", "date de cloture", "fecha de cierre")
+_CLOSED = (
+    "close date",
+    "closed date",
+    "closed at",
+    "closed on",
+    "actual close date",
+    "date closed",
+    "close time",
+    "abschlussdatum",
+    "geschlossen am",
+    "date de cloture",
+    "fecha de cierre",
+)
 _SURE = 0.8
 
 
@@ -61,20 +89,33 @@ def _named_parts(leads: TablePlan) -> tuple[Part, ...]:
         return tuple(found.values())
     # The dates must account for those who converted, or the others would count as never having.
     yes = sum(count for value, count in outcome.values if outcome_of(value) == "true")
-    most = max((leads.file.column(part.entered_at.source).counts.known for part in found.values() if part.stage in _CONVERTED), default=0)
+    most = max(
+        (
+            leads.file.column(part.entered_at.source).counts.known
+            for part in found.values()
+            if part.stage in _CONVERTED
+        ),
+        default=0,
+    )
     return tuple(found.values()) if most >= MOST * yes else ()
 
 
 def _closed_parts(leads: TablePlan) -> tuple[Part, ...]:
     """Two parts of one date of closing, by the words that say how it was closed."""
     outcome = leads.column("outcome")
-    closed = next((c for c in leads.file.columns if c.kind == "time" and nearness(c.name, _CLOSED) >= _SURE), None)
+    closed = next(
+        (c for c in leads.file.columns if c.kind == "time" and nearness(c.name, _CLOSED) >= _SURE), None
+    )
     if outcome is None or closed is None:
         return ()
     words: dict[str, list[str]] = {}
     for value, _ in outcome.values:
         end = outcome_of(value)
-        stage = stage_of(value) if stage_of(value) in _ENDED else {"true": "customer", "false": "disqualified"}.get(end or "")
+        stage = (
+            stage_of(value)
+            if stage_of(value) in _ENDED
+            else {"true": "customer", "false": "disqualified"}.get(end or "")
+        )
         if stage is not None and end:
             words.setdefault(stage, []).append(value)
     ended = sum(count for value, count in outcome.values if outcome_of(value))
@@ -87,5 +128,3 @@ def _entered(column: Column) -> Mapped:
     times = column.times
     options = {"format": times.format} if times is not None and times.format is not None else {}
     return Mapped(column.name, dated(column), options=options)
-
-

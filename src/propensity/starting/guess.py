@@ -33,7 +33,9 @@ def make_plan(engine: Engine, folder: Folder, links: Sequence[Link]) -> Plan | N
         return None
     used = {file.name for files in found.values() for file in files}
     left = [(file.name, _why_unused(file, found, links)) for file in folder.files if file.name not in used]
-    plans = {name: [_source(name, file, found, links) for file in found[name]] for name in TABLES if name in found}
+    plans: dict[TableName, list[TablePlan]] = {
+        name: [_source(name, file, found, links) for file in found[name]] for name in TABLES if name in found
+    }
     leads = plans["leads"][0]
     for name in list(plans):
         for plan in list(plans[name]):
@@ -55,7 +57,9 @@ def make_plan(engine: Engine, folder: Folder, links: Sequence[Link]) -> Plan | N
     for plan in (plan for table in plans.values() for plan in table):
         sort_rest(engine, plan, known if plan is leads else None)
     _date(engine, plans, leads)
-    tables: dict[TableName, tuple[TablePlan, ...]] = {name: tuple(plans[name]) for name in TABLES if name in plans}
+    tables: dict[TableName, tuple[TablePlan, ...]] = {
+        name: tuple(plans[name]) for name in TABLES if name in plans
+    }
     return Plan(tables, tuple(left), _currency(tables), _naive(tables))
 
 
@@ -77,7 +81,11 @@ def _unfit(plan: TablePlan, leads: TablePlan) -> str | None:
         return "the leads have no dates to cut it at"
     if plan.name == "budgets" and not {"lead_id", "account_id"} & set(plan.columns):
         return "none of its columns names leads or accounts"
-    missing = [column.name for column in TABLES[plan.name].columns if column.required and column.name not in plan.columns]
+    missing = [
+        column.name
+        for column in TABLES[plan.name].columns
+        if column.required and column.name not in plan.columns
+    ]
     return f"no column could be its {' or '.join(missing)}" if missing else None
 
 
@@ -89,10 +97,15 @@ def _date(engine: Engine, plans: dict[TableName, list[TablePlan]], leads: TableP
         return
     filled = leads.file.column(created.source).counts.filled
     if filled < _MOSTLY:
-        wanted = Mapped(created.source, f"{1 - filled:.0%} of the rows have none", "they are left out, and counted by check")
+        wanted = Mapped(
+            created.source,
+            f"{1 - filled:.0%} of the rows have none",
+            "they are left out, and counted by check",
+        )
         plans["leads"] = [replace(leads, when_known=wanted)]
         plans["stages"] = [
-            replace(plan, when_known=wanted) if plan.file is leads.file else plan for plan in plans.get("stages", [])
+            replace(plan, when_known=wanted) if plan.file is leads.file else plan
+            for plan in plans.get("stages", [])
         ]
         if not plans["stages"]:
             del plans["stages"]
@@ -121,11 +134,25 @@ def _naive(plans: Mapping[TableName, Sequence[TablePlan]]) -> tuple[str, ...]:
 def _why_unused(file: File, found: Found, links: Sequence[Link]) -> str:
     if file.rows == 0:
         return "it has no rows"
-    alike = [name for name in found if name != "leads" and role_score(file, name, found, links) > 0]
+    alike: list[TableName] = [
+        name for name in found if name != "leads" and role_score(file, name, found, links) > 0
+    ]
     names = {each.name: table for table, files in found.items() for each in files}
-    shared = {f"{names[link.parent]} (by {link.column})" for link in links if link.child == file.name and link.parent in names}
-    shared |= {f"{names[link.child]} (by {link.key})" for link in links if link.parent == file.name and link.child in names}
-    keys = f"; it shares keys with {', '.join(sorted(shared))}, so its columns can be fetched by `lookups`" if shared else ""
+    shared = {
+        f"{names[link.parent]} (by {link.column})"
+        for link in links
+        if link.child == file.name and link.parent in names
+    }
+    shared |= {
+        f"{names[link.child]} (by {link.key})"
+        for link in links
+        if link.parent == file.name and link.child in names
+    }
+    keys = (
+        f"; it shares keys with {', '.join(sorted(shared))}, so its columns can be fetched by `lookups`"
+        if shared
+        else ""
+    )
     if leads_score(file) > 0:
         return f"it looks like leads too, but {found['leads'][0].name} does more so{keys}"
     if alike:

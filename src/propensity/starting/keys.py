@@ -41,11 +41,15 @@ def keys_of(name: TableName, file: File, found: Found, links: Sequence[Link]) ->
     keys = {} if link is None else {"lead_id": _by(link)}
     if name == "budgets":
         others = _names(links, file, found, {"account_id": "accounts"})
-        keys |= {other: mapped for other, mapped in others.items() if link is None or mapped.source != link.column}
+        keys |= {
+            other: mapped for other, mapped in others.items() if link is None or mapped.source != link.column
+        }
     return keys
 
 
-def _names(links: Sequence[Link], file: File, found: Found, wanted: Mapping[str, TableName]) -> dict[str, Mapped]:
+def _names(
+    links: Sequence[Link], file: File, found: Found, wanted: Mapping[str, TableName]
+) -> dict[str, Mapped]:
     keys: dict[str, Mapped] = {}
     for canonical, table in wanted.items():
         for parent in found.get(table, ()):
@@ -80,7 +84,9 @@ def _by(link: Link) -> Mapped:
         doubt = f"{link.loose:.0%} would be, but for case, spaces and signs"
     else:
         doubt = "" if link.exact >= 1 else "the others name rows that are not there"
-    return Mapped(link.column, f"{link.exact:.0%} of its values are in {link.parent}, column {link.key}", doubt)
+    return Mapped(
+        link.column, f"{link.exact:.0%} of its values are in {link.parent}, column {link.key}", doubt
+    )
 
 
 def lead_key(file: File, found: Found, links: Sequence[Link]) -> Mapped:
@@ -97,7 +103,9 @@ def lead_key(file: File, found: Found, links: Sequence[Link]) -> Mapped:
     if own.counts.unique >= 1:
         return Mapped(own.name, "unique in every row")
     return Mapped(
-        own.name, f"unique in {own.counts.unique:.1%} of rows", "rows with an id that was there before are set aside"
+        own.name,
+        f"unique in {own.counts.unique:.1%} of rows",
+        "rows with an id that was there before are set aside",
     )
 
 
@@ -117,7 +125,9 @@ def own_key(
         and not (is_personal(column.name) and table == "leads")
     ]
     return max(
-        fit, default=None, key=lambda c: (c.name in prefer, nearness(c.name, words), c.counts.unique, -c.place)
+        fit,
+        default=None,
+        key=lambda c: (c.name in prefer, nearness(c.name, words), c.counts.unique, -c.place),
     )
 
 

@@ -7,7 +7,17 @@ from datetime import datetime
 from typing import Literal
 
 Kind = Literal[
-    "empty", "time", "e-mail", "phone", "yes/no", "number", "band", "id", "category", "free text", "decimal comma"
+    "empty",
+    "time",
+    "e-mail",
+    "phone",
+    "yes/no",
+    "number",
+    "band",
+    "id",
+    "category",
+    "free text",
+    "decimal comma",
 ]
 MOST = 0.95
 """So much of a column's values must be of a kind; exports hold a few strays."""
@@ -89,7 +99,11 @@ class Column:
     @property
     def key(self) -> bool:
         """Whether it may name rows: filled and unique in almost every row."""
-        return self.counts.filled >= MOST and self.counts.unique >= _UNIQUE and self.kind not in ("time", "empty")
+        return (
+            self.counts.filled >= MOST
+            and self.counts.unique >= _UNIQUE
+            and self.kind not in ("time", "empty")
+        )
 
 
 def kind_of(counts: Counts, times: Times | None, *, wide: bool) -> Kind:
@@ -98,27 +112,20 @@ def kind_of(counts: Counts, times: Times | None, *, wide: bool) -> Kind:
     The order of the questions matters: 0 and 1 are numbers too, and a number may look like a phone's.
     """
     known = counts.known
-    if known == 0:
-        return "empty"
-    if times is not None:
-        return "time"
-    if counts.emails >= MOST * known:
-        return "e-mail"
-    if counts.booleans >= known and counts.distinct <= 2:  # noqa: PLR2004 - yes and no
-        return "yes/no"
-    if counts.phones >= _PHONES * known and (counts.numbers < known or wide) and counts.whole < known:
-        return "phone"
-    if counts.numbers >= MOST * known:
-        return "number"
-    if counts.commas + counts.whole >= MOST * known and counts.commas:
-        return "decimal comma"
-    if counts.bands >= _BANDS * known and counts.distinct <= _MOST_CATEGORIES:
-        return "band"
-    few = counts.distinct <= _MOST_CATEGORIES and (
-        counts.unique <= _SHARE_OF_CATEGORIES or known < _FEW_ROWS
+    few = counts.distinct <= _MOST_CATEGORIES and (counts.unique <= _SHARE_OF_CATEGORIES or known < _FEW_ROWS)
+    ids = counts.unique >= 1 and counts.spaced == 0 and known >= _FEW_ROWS
+    phones = counts.phones >= _PHONES * known and counts.whole < known and (counts.numbers < known or wide)
+    asked: tuple[tuple[bool, Kind], ...] = (
+        (known == 0, "empty"),
+        (times is not None, "time"),
+        (counts.emails >= MOST * known, "e-mail"),
+        (counts.booleans >= known and counts.distinct <= 2, "yes/no"),  # noqa: PLR2004 - yes and no
+        (phones, "phone"),
+        (counts.numbers >= MOST * known, "number"),
+        (counts.commas > 0 and counts.commas + counts.whole >= MOST * known, "decimal comma"),
+        (counts.bands >= _BANDS * known and counts.distinct <= _MOST_CATEGORIES, "band"),
+        (few and not ids, "category"),
+        (counts.longest <= _LONGEST_ID and counts.spaced <= (1 - MOST) * known, "id"),
     )
-    if few and not (counts.unique >= 1 and counts.spaced == 0 and known >= _FEW_ROWS):
-        return "category"
-    if counts.longest <= _LONGEST_ID and counts.spaced <= (1 - MOST) * known:
-        return "id"
-    return "free text"
+    text: Kind = "free text"
+    return next((kind for answer, kind in asked if answer), text)

@@ -41,7 +41,7 @@ def outcomes(engine: Engine, leads: TablePlan, stages: Sequence[TablePlan]) -> T
         table = kept.select(ROW, yes=text.isin(yes))
     else:
         return None
-    found = engine.materialise(table, "starting_outcomes")
+    found: Any = engine.materialise(table, "starting_outcomes")
     counts = engine.collect(found.aggregate(n=found.count(), yes=found["yes"].sum())).to_pylist()[0]
     return found if 0 < (counts["yes"] or 0) < counts["n"] else None
 
@@ -55,7 +55,8 @@ def _won(stages: Sequence[TablePlan]) -> Table:
             history: Any = plan.file.source.table
             good = [value for value, _ in word.values if stage_of(value) in _ENDS]
             parts.append(history.filter(plan.file.text(word).isin(good)).select(lead=plan.file.text(lead)))
-    return ibis.union(*parts).distinct().mutate(won=True) if len(parts) > 1 else parts[0].distinct().mutate(won=True)
+    leads: Any = ibis.union(*parts) if len(parts) > 1 else parts[0]
+    return leads.distinct().mutate(won=True)
 
 
 def word_of(leads: TablePlan, value: str) -> str:
@@ -69,7 +70,7 @@ def why_later(engine: Engine, file: File, columns: Sequence[Column], known: Tabl
     reasons: dict[str, str] = {}
     for column in columns:
         word = later_word(column.name)
-        if column.kind == "empty" or column.counts.distinct <= 1 and column.counts.filled >= 1:
+        if column.kind == "empty" or (column.counts.distinct <= 1 and column.counts.filled >= 1):
             continue
         told = None if known is None else _told(engine, file, column, known)
         if word is not None:
@@ -128,5 +129,3 @@ def _area(engine: Engine, table: Table, *, numeric: bool) -> float:
         below += no
     positives = sum(yes for _, yes, _ in cells)
     return area / (positives * below) if positives and below else 0.5
-
-

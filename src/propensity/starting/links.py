@@ -93,7 +93,9 @@ def _of_key(
         if file is parent or row["near"] < _LEAST * row["n"]:
             continue
         links.append(
-            Link(file.name, column.name, parent.name, key.name, row["exact"] / row["n"], row["near"] / row["n"])
+            Link(
+                file.name, column.name, parent.name, key.name, row["exact"] / row["n"], row["near"] / row["n"]
+            )
         )
     return links
 
@@ -102,5 +104,7 @@ def loosely_unique(engine: Engine, file: File, key: Column) -> bool:
     """Whether no two keys are the same but for case, spaces and signs."""
     rows: Any = file.source.table
     keys = rows.select(value=file.text(key)).filter(lambda t: t["value"].notnull())
-    counts = engine.collect(keys.aggregate(n=keys.count(), loose=loose(keys["value"]).nunique())).to_pylist()[0]
+    counts = engine.collect(keys.aggregate(n=keys.count(), loose=loose(keys["value"]).nunique())).to_pylist()[
+        0
+    ]
     return bool(counts["n"] == counts["loose"])

@@ -31,7 +31,7 @@ _COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 _DATABASES = (".duckdb", ".ddb")
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 _PHONE = r"^\+?[\d\s()./-]{7,25}$"
-_BAND = r"^[^\d<>]*[<>]?\s*\d[\d.,' ]*(?:(?:-|–| to | bis )\s*\d[\d.,' ]*|\+)\D{0,20}$"
+_BAND = r"^[^\d<>]*[<>]?\s*\d[\d.,' ]*(?:(?:-|\x{2013}| to | bis )\s*\d[\d.,' ]*|\+)\D{0,20}$"
 _COMMA = r"^[-+]?\d{1,3}(?:\.?\d{3})*,\d{1,4}$"
 _IDENTITY = ("id", "guid", "uuid", "key", "nr", "number", "nummer", "code")
 
@@ -92,10 +92,14 @@ def look(engine: Engine, folder: Path) -> Folder:
     try:
         if not folder.is_dir():
             found = "is a file" if folder.exists() else "does not exist"
-            raise UsageError(f"{folder} {found}. Give the folder that holds your exports: propensity init DIR.")
+            raise UsageError(
+                f"{folder} {found}. Give the folder that holds your exports: propensity init DIR."
+            )
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
-        raise UsageError(f"{folder} cannot be read ({error.strerror}). Give a folder that you may read.") from error
+        raise UsageError(
+            f"{folder} cannot be read ({error.strerror}). Give a folder that you may read."
+        ) from error
     files: list[File] = []
     unread: list[tuple[str, str]] = []
     for entry in entries:
@@ -129,7 +133,9 @@ def _tables(engine: Engine, entry: Path, unread: list[tuple[str, str]]) -> list[
             return []
     if ending == ".parquet" or is_text(entry):
         return [None]
-    unread.append((entry.name, f"files that end in {ending or 'nothing'!r} are not read: export as CSV or Parquet"))
+    unread.append(
+        (entry.name, f"files that end in {ending or 'nothing'!r} are not read: export as CSV or Parquet")
+    )
     return []
 
 
@@ -156,7 +162,15 @@ def _look_at(engine: Engine, path: Path, name: str | None) -> File:
     step = -(-rows // MOST_ROWS) if rows else 1
     seen = table if step == 1 else table.filter(table[ROW] % step == 0)
     return File(
-        name or path.name, path, name, encoding, source, rows, step, _columns(engine, seen, source), _lines(engine, source)
+        name or path.name,
+        path,
+        name,
+        encoding,
+        source,
+        rows,
+        step,
+        _columns(engine, seen, source),
+        _lines(engine, source),
     )
 
 
@@ -182,7 +196,9 @@ def _lines(engine: Engine, source: Source) -> int:
     if source.rejected is None:
         return 0
     rejected: Any = source.rejected
-    return int(engine.collect(rejected.aggregate(n=rejected["lines"].sum().cast("int64")))["n"][0].as_py() or 0)
+    return int(
+        engine.collect(rejected.aggregate(n=rejected["lines"].sum().cast("int64")))["n"][0].as_py() or 0
+    )
 
 
 def _columns(engine: Engine, seen: Table, source: Source) -> tuple[Column, ...]:
@@ -207,9 +223,7 @@ def _columns(engine: Engine, seen: Table, source: Source) -> tuple[Column, ...]:
                 for name, value in counted.items()
                 if name.endswith(f"_{place}")
             }
-            found.append(
-                _column(engine, seen, source.columns[place - 1], place, row, unknown.get(place, ()))
-            )
+            found.append(_column(engine, seen, source.columns[place - 1], place, row, unknown.get(place, ())))
     return tuple(found)
 
 
@@ -259,7 +273,9 @@ def _column(
 ) -> Column:
     raw = seen[f"c{place}"]
     timely = int(row.pop("times") or 0)
-    counts = Counts(**{key: value if key in ("low", "high") else int(value or 0) for key, value in row.items()})
+    counts = Counts(
+        **{key: value if key in ("low", "high") else int(value or 0) for key, value in row.items()}
+    )
     typed = raw.type().is_timestamp() or raw.type().is_date()
     times = None
     if counts.known and (typed or timely >= counts.known / 2):

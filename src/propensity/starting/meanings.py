@@ -61,6 +61,7 @@ ACTS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Canonical kind of act to the words of CRMs."""
 
+
 def stage_of(word: str) -> str | None:
     """The canonical stage that a company's word means, or None."""
     return _meaning(word, STAGES)

@@ -38,7 +38,9 @@ def named_for(file: File, table: TableName) -> float:
     return 1.0 - 0.5 * min(hits) / len(FILES[table]) if hits else 0.0
 
 
-def near_column(file: File, table: TableName, canonical: str, kinds: frozenset[str]) -> tuple[float, Column | None]:
+def near_column(
+    file: File, table: TableName, canonical: str, kinds: frozenset[str]
+) -> tuple[float, Column | None]:
     """The column of a file whose name is nearest to a canonical one, among those of the right kinds."""
     words = COLUMNS[table][canonical]
     scored = [
@@ -70,7 +72,11 @@ def outcome_column(file: File) -> Column | None:
     best = max(scored, default=None, key=lambda each: each[:2])
     if best is not None and best[0] >= _SURE:
         return best[2]
-    staged = [(nearness(c.name, COLUMNS["leads"]["outcome"]), -c.place, c) for c in file.columns if c.kind == "category"]
+    staged = [
+        (nearness(c.name, COLUMNS["leads"]["outcome"]), -c.place, c)
+        for c in file.columns
+        if c.kind == "category"
+    ]
     staged = [each for each in staged if each[0] >= _SURE and ends(each[2])]
     return max(staged, key=lambda each: each[:2])[2] if staged else None
 
@@ -85,7 +91,9 @@ def leads_score(file: File) -> float:
     other = max(named_for(file, name) for name in FILES if name != "leads")
     person = sum(near_column(file, "leads", name, _ANY)[1] is not None for name in _PERSON)
     score = 4 * named_for(file, "leads") - 4 * other * (named_for(file, "leads") == 0)
-    return max(score + 2 * bool(keys) + 2 * (created is not None) + 2 * (outcome is not None) + 0.5 * person, 0.01)
+    return max(
+        score + 2 * bool(keys) + 2 * (created is not None) + 2 * (outcome is not None) + 0.5 * person, 0.01
+    )
 
 
 _ANY = frozenset({"time", "e-mail", "phone", "yes/no", "number", "band", "id", "category", "free text"})
@@ -107,11 +115,9 @@ def roles(folder: Folder, links: Sequence[Link]) -> dict[TableName, tuple[File, 
     for table in order:
         marks = [(role_score(file, table, found, links), -place, file) for place, file in enumerate(left)]
         fit = [file for mark, _, file in sorted(marks, key=lambda each: each[:2], reverse=True) if mark > 0]
-        if table in _MANY:
-            # Where one file is named for the table, the others must be too.
-            fit = [file for file in fit if named_for(file, table) > 0] or fit[:1]
-        else:
-            fit = fit[:1]
+        # Where one of several files is named for the table, the others must be too.
+        named = [file for file in fit if named_for(file, table) > 0] if table in _MANY else []
+        fit = named or fit[:1]
         if fit:
             found[table] = tuple(fit)
             left = [file for file in left if file not in fit]
@@ -124,14 +130,7 @@ def role_score(
     """How much a file looks like a canonical table beside leads that are found already; 0: not at all."""
     leads = found["leads"][0].name
     if table == "accounts":
-        linked = any(
-            link.parent == file.name and link.child == leads and link.loose >= _SURE and not later_word(link.column)
-            for link in links
-        )
-        keyed = any(column.key for column in file.columns)
-        attributes = sum(near_column(file, "accounts", name, _ANY)[1] is not None for name in _ATTRIBUTES)
-        named = named_for(file, "accounts")
-        return (named * 2 + linked + attributes * 0.3) * (keyed and attributes > 0 and (named > 0 or linked))
+        return _account_score(file, leads, links)
     needed = dict(_NEEDED[table])
     if table == "activities" and named_act(file) is not None:
         del needed["type"]
@@ -139,24 +138,40 @@ def role_score(
     if any(column is None for _, column in parts.values()):
         return 0.0
     score = named_for(file, table) * 2 + sum(mark for mark, _ in parts.values())
-    if table in _MANY:
-        wanted = {leads} | {each.name for each in found.get("accounts", ()) if table == "budgets"}
-        if not any(link.child == file.name and link.parent in wanted for link in links):
-            return 0.0
+    wanted = {leads} | {each.name for each in found.get("accounts", ()) if table == "budgets"}
+    if table in _MANY and not any(link.child == file.name and link.parent in wanted for link in links):
+        return 0.0
+    return score * _convinces(
+        file, table, {name: column for name, (_, column) in parts.items() if column is not None}
+    )
+
+
+def _account_score(file: File, leads: str, links: Sequence[Link]) -> float:
+    linked = any(
+        link.parent == file.name
+        and link.child == leads
+        and link.loose >= _SURE
+        and later_word(link.column) is None
+        for link in links
+    )
+    keyed = any(column.key for column in file.columns)
+    attributes = sum(near_column(file, "accounts", name, _ANY)[1] is not None for name in _ATTRIBUTES)
+    named = named_for(file, "accounts")
+    return (named * 2 + linked + attributes * 0.3) * (keyed and attributes > 0 and (named > 0 or linked))
+
+
+def _convinces(file: File, table: TableName, parts: Mapping[str, Column]) -> bool:
+    """Whether the columns that a table needs hold what they should, beyond their names and kinds."""
     if table == "budgets":
         # An opportunity's amount is changed in place as the deal goes on: only what is called a budget or a quote is one.
-        amount = parts["amount"][1]
-        return score * (named_for(file, table) > 0 or (amount is not None and "budget" in tokens(amount.name)))
+        return named_for(file, table) > 0 or "budget" in tokens(parts["amount"].name)
     if table == "stages":
-        words = parts["stage"][1]
-        return score * (words is not None and understood(words) >= _SURE)
+        return understood(parts["stage"]) >= _SURE
     if table == "products":
-        key = parts["product"][1]
-        return score * (key is not None and key.key)
+        return parts["product"].key
     if table == "rates":
-        codes = parts["currency"][1]
-        return score * (codes is not None and codes.key and codes.counts.longest <= _ISO_4217)
-    return score
+        return parts["currency"].key and parts["currency"].counts.longest <= _ISO_4217
+    return True
 
 
 def named_act(file: File) -> str | None:

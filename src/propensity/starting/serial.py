@@ -1,4 +1,4 @@
-"""Leads without dates: is there a column, such as a running number, that stands for time?"""
+"""Leads without dates: a column that stands for time, such as a running number."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 
@@ -19,9 +19,22 @@ _DAYS = (
     "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %Y",
     "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y", "%a %b %d %Y",
 )  # fmt: skip
-_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %H:%M:%S", ", %I:%M %p", " - %H:%M", " %H:%M Uhr")
+_CLOCKS = (
+    "",
+    " %H:%M",
+    " %H:%M:%S",
+    " %I:%M %p",
+    " %I:%M:%S %p",
+    ", %H:%M",
+    ", %H:%M:%S",
+    ", %I:%M %p",
+    " - %H:%M",
+    " %H:%M Uhr",
+)
 _FORMATS = tuple(day + clock for day in _DAYS for clock in _CLOCKS)
-LIKE_A_TIME = r"(?i)^\D{0,12}\d{1,4}[-./ ](?:\d{1,2}|[a-z]{3,9})[-./, ]+\d{1,4}|^[a-z]{3,9}\.? \d{1,2},? \d{4}"
+LIKE_A_TIME = (
+    r"(?i)^\D{0,12}\d{1,4}[-./ ](?:\d{1,2}|[a-z]{3,9})[-./, ]+\d{1,4}|^[a-z]{3,9}\.? \d{1,2},? \d{4}"
+)
 """What is worth the trouble of trying formats on."""
 _TRIED = 500
 _FIRST_TRIED = 40
@@ -54,8 +67,8 @@ def times_of(engine: Engine, rows: Table, column: Value, null_words: tuple[str, 
     if not kind.is_string():
         return None
     text = as_text(column, Reading(null_words=null_words))
-    sample = rows.select(value=text).filter(lambda t: t["value"].notnull()).distinct().order_by("value")
-    sample = engine.materialise(sample.limit(_TRIED), "starting_times")
+    distinct = rows.select(value=text).filter(lambda t: t["value"].notnull()).distinct().order_by("value")
+    sample: Any = engine.materialise(distinct.limit(_TRIED), "starting_times")
     value = sample["value"]
     iso = parse(value, "timestamp", Reading(), engine.functions).value
     counts = engine.collect(

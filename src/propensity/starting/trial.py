@@ -40,27 +40,45 @@ def tried(engine: Engine, plan: Plan, folder: Path, out: Path) -> Plan:
         try:
             canonical = _load(engine, plan, folder, out)
         except PropensityError as error:
-            culprit = next((name for name in reversed(plan.tables) if f"tables.{name}" in str(error)), "leads")
-            if culprit == "leads":
+            culprit = _named_in(str(error), plan)
+            if culprit is None:
                 raise
             plan = _without(plan, culprit, str(error).split(". ")[0])
             continue
-        shares = {
+        shares: dict[TableName, float] = {
             name: sum(broken.rows for broken in report.broken if broken.counts) / max(report.rows, 1)
             for name, report in canonical.report.tables.items()
         }
-        worst = next((name for name, share in shares.items() if share > _TOO_MANY and name != "leads"), None)
+        worst = _worst(shares)
         if worst is None:
             return _settled(plan, canonical, shares)
         rule = max(canonical.report.tables[worst].broken, key=lambda broken: broken.rows)
         plan = _without(plan, worst, f"{shares[worst]:.0%} of its rows break a rule ({rule.rule})")
 
 
+def _named_in(message: str, plan: Plan) -> TableName | None:
+    """The table other than leads that an error speaks of."""
+    for name in plan.tables:
+        if name != "leads" and f"tables.{name}" in message:
+            return name
+    return None
+
+
+def _worst(shares: Mapping[TableName, float]) -> TableName | None:
+    """A table other than leads with more bad rows than good ones."""
+    for name, share in shares.items():
+        if name != "leads" and share > _TOO_MANY:
+            return name
+    return None
+
+
 def _load(engine: Engine, plan: Plan, folder: Path, out: Path) -> Canonical:
     with tempfile.TemporaryDirectory(prefix="propensity-init-") as scratch:
         path = Path(scratch) / out.name
         path.write_text(yaml_text(plan, folder=folder, out=path), encoding="utf-8")
-        config = load_config(path, ["checks.max_quarantined_share=1", f"paths.quarantine={scratch}/quarantine"])
+        config = load_config(
+            path, ["checks.max_quarantined_share=1", f"paths.quarantine={scratch}/quarantine"]
+        )
         return load(engine, config)
 
 
@@ -94,5 +112,7 @@ def _recording_lag(canonical: Canonical) -> int | None:
         return None
     ends = stages.filter(stages["stage"].isin([*outcome.converting, *outcome.disqualified_stages]))
     seconds = ends["recorded_at"].epoch_seconds() - ends["entered_at"].epoch_seconds()
-    lag = canonical.engine.collect(ends.aggregate(lag=seconds.cast("float64").quantile(_LATE_QUANTILE)))["lag"][0].as_py()
+    lag = canonical.engine.collect(ends.aggregate(lag=seconds.cast("float64").quantile(_LATE_QUANTILE)))[
+        "lag"
+    ][0].as_py()
     return None if lag is None or lag <= 0 else math.ceil(lag / _SECONDS_A_DAY)

@@ -37,7 +37,12 @@ def add_words(plan: TablePlan) -> None:
 
 
 def _add(
-    plan: TablePlan, canonical: str, column: Column, meaning: Callable[[str], str | None], *, none: str | None = None
+    plan: TablePlan,
+    canonical: str,
+    column: Column,
+    meaning: Callable[[str], str | None],
+    *,
+    none: str | None = None,
 ) -> None:
     """Map each word to its meaning; words without one to `none`, or not at all where that is None."""
     for word, _ in column.values:

@@ -51,7 +51,9 @@ def write(text: str, out: Path, *, force: bool) -> None:
         partial.replace(out)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise ConfigError(f"{out} cannot be written ({error.strerror}). Give another place with --out.") from error
+        raise ConfigError(
+            f"{out} cannot be written ({error.strerror}). Give another place with --out."
+        ) from error
 
 
 def refuse_existing(out: Path, *, force: bool) -> None:
@@ -69,7 +71,9 @@ def _lines(plan: Plan, folder: Path, out: Path) -> Iterator[str]:
     yield "# to look at first. Every key is explained in docs/configuration.md. Next: propensity check."
     yield "data:"
     yield f"  folder: {scalar(os.path.relpath(folder.resolve(), base))}"
-    databases = sorted({source.file.path for table in plan.tables.values() for source in table if source.file.table})
+    databases = sorted(
+        {source.file.path for table in plan.tables.values() for source in table if source.file.table}
+    )
     if databases:
         yield f"  database: {scalar(os.path.relpath(databases[0].resolve(), base))}"
     naive = f"doubt: {_some(plan.naive_times)} say no zone; is it this one?" if plan.naive_times else ""
@@ -77,7 +81,10 @@ def _lines(plan: Plan, folder: Path, out: Path) -> Iterator[str]:
     if plan.currency is None:
         yield _noted("  currency: EUR", "doubt: no column says a currency")
     else:
-        yield _noted(f"  currency: {scalar(plan.currency)}", "guess: the most frequent; amounts in others need tables.rates")
+        yield _noted(
+            f"  currency: {scalar(plan.currency)}",
+            "guess: the most frequent; amounts in others need tables.rates",
+        )
     yield "tables:"
     for name, sources in plan.tables.items():
         yield f"  {name}:"
@@ -103,12 +110,15 @@ def _settings(plan: Plan) -> Iterator[str]:
         yield "checks:"
         yield from (f"  # doubt: {_line(line)}" for line in plan.bad_rows)
         yield _noted(
-            f"  max_quarantined_share: {plan.quarantined_share:g}", "doubt: raised so that check runs; 0.01 once explained"
+            f"  max_quarantined_share: {plan.quarantined_share:g}",
+            "doubt: raised so that check runs; 0.01 once explained",
         )
     lag = plan.recording_lag_days
     if lag:
         yield "outcome:"
-        yield _noted(f"  recording_lag_days: {lag}", "guess: 99 of 100 stages are recorded within so many days")
+        yield _noted(
+            f"  recording_lag_days: {lag}", "guess: 99 of 100 stages are recorded within so many days"
+        )
 
 
 def _source(name: TableName, plan: TablePlan) -> Iterator[str]:
@@ -127,13 +137,11 @@ def _source(name: TableName, plan: TablePlan) -> Iterator[str]:
         yield "lookups:                # by letters and digits alone, in one case: the keys are typed by hand"
         yield from (f"  {lookup.name}: {_lookup(lookup)}" for lookup in plan.lookups)
     yield "columns:"
-    for canonical in TABLES[name].names:
-        if canonical in plan.columns:
-            yield from (f"  {line}" for line in _explained(f"{canonical}: {_mapping(plan.columns[canonical])}", plan.columns[canonical]))
-    if plan.parts:
-        yield "rows:                   # each lead becomes a row for each of these that it has"
-        for part in plan.parts:
-            yield from _part(part)
+    for canonical, mapped in (
+        (name, plan.columns[name]) for name in TABLES[name].names if name in plan.columns
+    ):
+        yield from (f"  {line}" for line in _explained(f"{canonical}: {_mapping(mapped)}", mapped))
+    yield from _parts(plan)
     yield from _values(plan)
     yield from _extras(name, plan)
 
@@ -156,9 +164,17 @@ def _mapping(mapped: Mapped) -> str:
     if not {"constant", "join", "column"} & set(options):
         options = {"column": mapped.source, **options}
     words = (
-        f"{key}: {scalar(value) if isinstance(value, str) else _list(value)}" for key, value in options.items()
+        f"{key}: {scalar(value) if isinstance(value, str) else _list(value)}"
+        for key, value in options.items()
     )
     return f"{{{', '.join(words)}}}"
+
+
+def _parts(plan: TablePlan) -> Iterator[str]:
+    if plan.parts:
+        yield "rows:                   # each lead becomes a row for each of these that it has"
+    for part in plan.parts:
+        yield from _part(part)
 
 
 def _part(part: Part) -> Iterator[str]:
@@ -179,7 +195,13 @@ def _values(plan: TablePlan) -> Iterator[str]:
         yield f"  {canonical}:"
         for word, means in words.items():
             unknown = word in plan.unknown_words.get(canonical, ())
-            note = "doubt: not understood, taken as unknown" if unknown else "guess: still open" if not means else ""
+            note = (
+                "doubt: not understood, taken as unknown"
+                if unknown
+                else "guess: still open"
+                if not means
+                else ""
+            )
             yield _noted(f"    {scalar(word)}: {scalar(means)}", note)
     for canonical, unknown in plan.unknown_words.items():
         left = [word for word in unknown if word not in plan.values.get(canonical, {})]
