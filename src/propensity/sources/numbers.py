@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import ibis
 
 from propensity.engines.untyped import Value
@@ -40,17 +42,42 @@ def band_number(text: Value, which: str, decimal: str) -> Value:
     `under 10` reaches from 0 to 10. Words for thousands and millions are read (`10k-50k`, `1-5 Mio`); one that stands
     behind the upper number alone holds for both.
     """
-    bare = _pointed(text, decimal).lower()
-    first, first_word = (_group(bare, place) for place in (1, 2))
-    second, second_word = (_group(bare, place) for place in (3, 4))
-    shared = ibis.coalesce(first_word, second_word)
-    low = first.try_cast("float64") * _factor(shared)
-    high = second.try_cast("float64") * _factor(second_word)
-    below = text.lower().re_search(_BELOW)
-    lower = ibis.cases((high.isnull() & below, ibis.literal(0.0)), else_=low)
-    upper = high.fill_null(low)
-    value = {"lower": lower, "upper": upper, "middle": (lower + upper) / 2}[which]
-    return ibis.cases((bare.re_search(_BAND) & (lower <= upper), value), else_=ibis.null("float64"))
+    # Each step names what the next one reads several times: written out, a band would be 400,000 letters of SQL.
+    bare = _once(text, lambda t: ibis.struct({"text": t.lower(), "bare": _pointed(t, decimal).lower()}))
+    groups = {"first": 1, "first_word": 2, "second": 3, "second_word": 4}
+    found = bare.map(
+        lambda t: ibis.struct(
+            {
+                **{name: t["bare"].re_extract(_BAND, place).nullif("") for name, place in groups.items()},
+                "is_band": t["bare"].re_search(_BAND),
+                "below": t["text"].re_search(_BELOW),
+            }
+        )
+    )
+    edges = found.map(_edges)
+    value = {"lower": lambda t: t["lower"], "upper": lambda t: t["upper"]}.get(
+        which, lambda t: (t["lower"] + t["upper"]) / 2
+    )
+    holds = edges.map(
+        lambda t: ibis.cases(
+            (t["is_band"] & (t["lower"] <= t["upper"]), value(t)), else_=ibis.null("float64")
+        )
+    )
+    return holds[0]
+
+
+def _once(value: Value, step: Callable[[Value], Value]) -> Value:
+    """A list of one, so that an expression that reads a value many times holds it once."""
+    return ibis.array([value]).map(step)
+
+
+def _edges(found: Value) -> Value:
+    """Lower and upper bound of a band that is taken apart."""
+    shared = ibis.coalesce(found["first_word"], found["second_word"])
+    low = found["first"].try_cast("float64") * _factor(shared)
+    high = found["second"].try_cast("float64") * _factor(found["second_word"])
+    lower = ibis.cases((high.isnull() & found["below"], ibis.literal(0.0)), else_=low)
+    return ibis.struct({"is_band": found["is_band"], "lower": lower, "upper": high.fill_null(low)})
 
 
 def _pointed(text: Value, decimal: str) -> Value:
@@ -60,10 +87,6 @@ def _pointed(text: Value, decimal: str) -> Value:
     for _ in range(2):
         text = text.re_replace(rf"(\d)[{thousands}{_BETWEEN}](\d{{3}})", r"\1\2")
     return text if decimal == "." else text.replace(",", ".")
-
-
-def _group(text: Value, place: int) -> Value:
-    return text.re_extract(_BAND, place).nullif("")
 
 
 def _factor(word: Value) -> Value:
