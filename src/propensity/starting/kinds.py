@@ -127,5 +127,7 @@ def kind_of(counts: Counts, times: Times | None, *, wide: bool) -> Kind:
         (few and not ids, "category"),
         (counts.longest <= _LONGEST_ID and counts.spaced <= (1 - MOST) * known, "id"),
     )
-    text: Kind = "free text"
-    return next((kind for answer, kind in asked if answer), text)
+    for answer, kind in asked:
+        if answer:
+            return kind
+    return "free text"
