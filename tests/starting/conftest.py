@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 
+from propensity import workflow
 from propensity.config import Config
 from propensity.configfile import load_config
+from propensity.results import CheckResult
 from propensity.starting.begin import Begun, begin
 from starting import exports
 
 
-@dataclass(frozen=True)
+@dataclass
 class Done:
     """What a run gave, the text that it wrote, and the configuration that this is."""
 
     begun: Begun
     text: str
     config: Config
+
+    @cached_property
+    def checked(self) -> CheckResult:
+        """What `propensity check` says of it; asked for once."""
+        return workflow.check(self.config)
 
     def columns(self, table: str, source: int = 0) -> dict[str, str]:
         """Canonical column to source column, as `init --json` says it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from propensity import workflow
 from starting.exports import COMPANIES, FIRST, LAST
 
 pytestmark = pytest.mark.xdist_group("starting")
@@ -13,7 +12,7 @@ NAMES = ["salesforce", "hubspot", "german"]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_written_checks_without_a_bad_row(export, name):
-    result = workflow.check(export(name).config)
+    result = export(name).checked
     assert result.report.tables["leads"].kept == 240
     assert not [broken for table in result.report.tables.values() for broken in table.broken]
     assert result.profile.sufficiency.conversions > 0
@@ -154,21 +153,9 @@ def test_keys_typed_by_hand_are_looked_up_loosely(export):
     done = export("german")
     lookup = done.config.tables["leads"].sources[0].lookups["account"]
     assert (lookup.match, dict(lookup.on)) == ("loose", {"Firma": "Firmenname"})
-    account = next(
-        column
-        for column in workflow.check(done.config).profile.columns["leads"]
-        if column.name == "account_id"
-    )
+    account = next(column for column in done.checked.profile.columns["leads"] if column.name == "account_id")
     assert account.distinct == len(COMPANIES)
 
 
 def test_a_reason_for_losing_is_known_only_to_the_lost(export):
     assert "did not convert and 0% of the others" in export("german").late()["Verlustgrund"]
-
-
-def test_the_same_folder_gives_the_same_bytes(export, tmp_path):
-    from starting.conftest import run  # noqa: PLC0415
-
-    done = export("salesforce")
-    again = run(done.begun.folder.path, tmp_path / "propensity.yaml")
-    assert again.text.split("tables:")[1] == done.text.split("tables:")[1]

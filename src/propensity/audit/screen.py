@@ -91,11 +91,9 @@ def _rates(console: Console, rates: Rates) -> None:
     table = Table("by", "value", box=None, pad_edge=False)
     for title in ("leads", "conv.", "rate", "95 % interval"):
         table.add_column(title, justify="right")
-    table.add_column("", ratio=1)
     for name, values in rates.columns:
         for place, value in enumerate(values[:_MOST_VALUES]):
-            interval = f"{_share(value.low)} to {_share(value.high)}"
-            note = "" if value.enough else "too few to tell"
+            interval = f"{_share(value.low)} to {_share(value.high)}" if value.enough else "too few to tell"
             table.add_row(
                 Text(name if place == 0 else ""),
                 Text(_cut(value.value)),
@@ -103,7 +101,6 @@ def _rates(console: Console, rates: Rates) -> None:
                 f"{value.conversions:,}",
                 _share(value.rate),
                 interval,
-                note,
             )
     console.print(table)
 

@@ -17,7 +17,9 @@ def _about_outcome(plan: Plan) -> Iterator[str]:
     if "stages" not in plan.tables and "outcome" not in leads.columns:
         yield "nothing says which leads converted: map tables.stages, or leads.outcome; without it nothing can be trained"
     outcome = leads.columns.get("outcome")
-    if outcome is not None and outcome.doubt:
+    if outcome is not None and not outcome.doubt:
+        yield f"tables.leads.columns.outcome: {outcome.source} is taken for how each lead ended"
+    elif outcome is not None:
         yield f"tables.leads.values.outcome: which words of {outcome.source} mean converted is a guess"
     for source in plan.tables.get("stages", ()):
         if source.parts:

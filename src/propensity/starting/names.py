@@ -160,12 +160,13 @@ def nearness(name: str, words: Sequence[str]) -> float:
     """
     own = tokens(name)
     joined = "".join(own)
+    unnumbered = joined.rstrip("0123456789")  # Dynamics counts even the first: telephone1
     bare = "".join(word for word in own if word not in OF_TABLE)
     best = 0.0
     for place, word in enumerate(words):
         parts = tuple(word.split())
         less = 0.1 * place / len(words)
-        if joined == "".join(parts):
+        if "".join(parts) in (joined, unnumbered):
             best = max(best, 1.0 - less)
         elif bare and bare == "".join(part for part in parts if part not in OF_TABLE):
             best = max(best, 0.85 - less)
