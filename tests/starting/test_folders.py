@@ -10,6 +10,7 @@ import pytest
 
 from cli.conftest import run as command
 from conftest import small_config
+from foreign.export import export as foreign
 from propensity import workflow
 from propensity.configfile import load_config
 from propensity.errors import ConfigError, SourceError, UsageError
@@ -103,6 +104,23 @@ def test_real_tables_with_dirty_keys(real_data, tmp_path):
     assert result.profile.rates is not None
     product = next(c for c in result.profile.columns["leads"] if c.name == "product")
     assert (product.known, product.distinct) == (8300, 7)
+
+
+def test_an_export_whose_names_say_little_is_told_by_what_it_holds(small_world, tmp_path):
+    folder = folder_of(tmp_path)
+    foreign(small_world, folder)
+    for path in folder.iterdir():
+        if path.name not in ("inquiries.csv", "firms.parquet", "deals.csv"):
+            path.unlink()
+    done = run(folder, tmp_path / "c.yaml")
+    assert done.columns("leads")["created_at"] == "Opened"
+    assert "# doubt: only what it holds says created_at, not its name" in done.text
+    parts = done.config.tables["stages"].sources[0].rows
+    assert {part.columns["stage"].constant: part.when_known[0] for part in parts} == {
+        "prospect": "qualified",
+        "opportunity": "offered",
+    }
+    assert done.config.tables["leads"].sources[0].lookups["account"].match == "loose"
 
 
 def test_compressed_files_and_other_things_in_the_folder(tmp_path):

@@ -10,6 +10,7 @@ from propensity.starting.kinds import Column, Times
 from propensity.starting.look import File
 from propensity.starting.names import COLUMNS, later_word, nearness, tokens
 from propensity.starting.plan import Mapped, TablePlan
+from propensity.starting.roles import by_content
 
 _SURE = 0.5
 _NAMES = COLUMNS["accounts"]["name"]
@@ -42,6 +43,8 @@ def add_columns(plan: TablePlan) -> None:
     wanted = [column for column in TABLES[plan.name].columns if column.name not in {*plan.columns, "outcome"}]
     for required in (True, False):
         _by_name(plan, [column for column in wanted if column.required is required], taken)
+        if required:
+            _by_content(plan, [column for column in wanted if column.required], taken)
     if plan.name == "leads" and "contact_name" not in plan.columns:
         _join_names(plan)
     key = plan.columns.get("account_id")
@@ -67,6 +70,15 @@ def _by_name(plan: TablePlan, wanted: Sequence[Canonical], taken: set[str]) -> N
     for less, _, _, canonical, column in sorted(pairs, key=lambda pair: pair[:3]):
         if canonical.name not in plan.columns and column.name not in taken:
             plan.columns[canonical.name] = _mapped(canonical, column, -less, plan.file)
+            taken.add(column.name)
+
+
+def _by_content(plan: TablePlan, wanted: Sequence[Canonical], taken: set[str]) -> None:
+    """Required columns that no name tells, told by what the columns hold."""
+    for canonical in wanted:
+        column = None if canonical.name in plan.columns else by_content(plan.file, canonical.name)
+        if column is not None and column.name not in taken:
+            plan.columns[canonical.name] = _mapped(canonical, column, 0.0, plan.file)
             taken.add(column.name)
 
 
@@ -105,7 +117,15 @@ def _mapped(canonical: Canonical, column: Column, near: float, file: File) -> Ma
         options["band"] = "middle"
     elif canonical.type == "number" and column.kind == "decimal comma":
         options["decimal"] = ","
-    if near < _NEAR:
+    doubts += _doubts(canonical, column, near, file)
+    return Mapped(column.name, guess, "; ".join(doubts), options)
+
+
+def _doubts(canonical: Canonical, column: Column, near: float, file: File) -> list[str]:
+    doubts: list[str] = []
+    if near <= 0:
+        doubts.append(f"only what it holds says {canonical.name}, not its name")
+    elif near < _NEAR:
         doubts.append(f"only part of its name says {canonical.name}")
     if (
         canonical.name == "annual_revenue"
@@ -117,7 +137,7 @@ def _mapped(canonical: Canonical, column: Column, near: float, file: File) -> Ma
         )
     if [each.name for each in file.columns].count(column.name) > 1:
         doubts.append("two columns have this name: the file cannot be read until one is renamed")
-    return Mapped(column.name, guess, "; ".join(doubts), options)
+    return doubts
 
 
 def _formatted(times: Times) -> dict[str, str | tuple[str, ...]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from propensity.starting.columns import dated
 from propensity.starting.kinds import MOST, Column
 from propensity.starting.meanings import outcome_of, stage_of
+from propensity.starting.look import File
 from propensity.starting.names import nearness, tokens
 from propensity.starting.plan import Mapped, Part, TablePlan
 from propensity.starting.roles import outcome_column
@@ -32,6 +35,7 @@ _NOISE = frozenset(
 )
 _CLOSED = (
     "close date",
+    "closed",
     "closed date",
     "closed at",
     "closed on",
@@ -58,64 +62,68 @@ def add_ends(leads: TablePlan, stages: list[TablePlan]) -> None:
     leads.columns["outcome"] = Mapped(column.name, f"{column.kind}: how each lead ended", doubt)
 
 
-def hide_outcome(leads: TablePlan, stages: list[TablePlan]) -> TablePlan | None:
-    """Stages made of dates in the leads' own file, which tell more than an outcome: that is then no longer mapped.
+def hide_outcome(leads: TablePlan, others: Sequence[tuple[File, Mapped]]) -> TablePlan | None:
+    """Stages made of dates in the leads' own file, or in another with a row a lead; these tell more than an outcome.
 
-    None where there is a stage history, or no such dates, or leads without a time of their own.
+    What is found takes the outcome's place. None where there are no such dates, or leads without a time of their own.
+
+    Parameters
+    ----------
+    leads
+        The leads' plan.
+    others
+        Files that name each lead at most once, with their column of the lead's id.
     """
-    if stages or "created_at" not in leads.columns:
+    if "created_at" not in leads.columns:
         return None
-    parts = _named_parts(leads) or _closed_parts(leads)
-    if not any(part.stage in _CONVERTED for part in parts):
-        return None
-    leads.columns.pop("outcome", None)
-    leads.values.pop("outcome", None)
-    leads.unknown_words.pop("outcome", None)
-    plan = TablePlan("stages", leads.file, "made of dates in the leads' own file", parts=parts)
-    plan.columns["lead_id"] = leads.columns["lead_id"]
-    return plan
-
-
-def _named_parts(leads: TablePlan) -> tuple[Part, ...]:
-    """A part for each date whose name says a stage, such as Became a Customer Date."""
     taken = {mapped.source for name, mapped in leads.columns.items() if name != "outcome"}
+    asked = [
+        (leads.file, leads.columns["lead_id"], taken),
+        *((file, key, set[str]()) for file, key in others),
+    ]
+    for file, key, used in asked:
+        parts = _parts(file, leads.column("outcome") if file is leads.file else outcome_column(file), used)
+        if any(part.stage in _CONVERTED for part in parts):
+            for held in (leads.columns, leads.values, leads.unknown_words):
+                held.pop("outcome", None)
+            where = "the leads' own file" if file is leads.file else "a file with a row a lead"
+            return TablePlan(
+                "stages", file, f"made of dates in {where}", columns={"lead_id": key}, parts=parts
+            )
+    return None
+
+
+def _parts(file: File, outcome: Column | None, taken: set[str]) -> tuple[Part, ...]:
+    """A part for each date whose name says a stage, then for the date of closing by how it was closed."""
     found: dict[str, Part] = {}
-    for column in leads.file.columns:
+    for column in file.columns:
         stage = stage_of(" ".join(word for word in tokens(column.name) if word not in _NOISE))
         if column.kind == "time" and column.name not in taken and stage in _ENDED and stage not in found:
             found[stage] = Part(stage, _entered(column))
-    outcome = leads.column("outcome")
-    if outcome is None or not found:
+    for part in _closed_parts(file, outcome):
+        found.setdefault(part.stage, part)
+    if outcome is None:
         return tuple(found.values())
     # The dates must account for those who converted, or the others would count as never having.
     yes = sum(count for value, count in outcome.values if outcome_of(value) == "true")
-    most = max(
-        (
-            leads.file.column(part.entered_at.source).counts.known
-            for part in found.values()
-            if part.stage in _CONVERTED
-        ),
-        default=0,
-    )
-    return tuple(found.values()) if most >= MOST * yes else ()
+    known = [
+        file.column(part.entered_at.source).counts.known
+        for part in found.values()
+        if part.stage in _CONVERTED
+    ]
+    return tuple(found.values()) if max(known, default=0) >= MOST * yes else ()
 
 
-def _closed_parts(leads: TablePlan) -> tuple[Part, ...]:
-    """Two parts of one date of closing, by the words that say how it was closed."""
-    outcome = leads.column("outcome")
-    closed = next(
-        (c for c in leads.file.columns if c.kind == "time" and nearness(c.name, _CLOSED) >= _SURE), None
-    )
+def _closed_parts(file: File, outcome: Column | None) -> tuple[Part, ...]:
+    """Parts of one date of closing, by the words that say how it was closed."""
+    closed = next((c for c in file.columns if c.kind == "time" and nearness(c.name, _CLOSED) >= _SURE), None)
     if outcome is None or closed is None:
         return ()
     words: dict[str, list[str]] = {}
     for value, _ in outcome.values:
         end = outcome_of(value)
-        stage = (
-            stage_of(value)
-            if stage_of(value) in _ENDED
-            else {"true": "customer", "false": "disqualified"}.get(end or "")
-        )
+        named = stage_of(value)
+        stage = named if named in _ENDED else {"true": "customer", "false": "disqualified"}.get(end or "")
         if stage is not None and end:
             words.setdefault(stage, []).append(value)
     ended = sum(count for value, count in outcome.values if outcome_of(value))

@@ -51,9 +51,10 @@ def make_plan(engine: Engine, folder: Folder, links: Sequence[Link]) -> Plan | N
         add_words(plan)
         mend_keys(engine, plan, found, links)
     known = outcomes(engine, leads, stages)
-    ends = hide_outcome(leads, stages)
+    ends = None if stages else hide_outcome(leads, _a_row_a_lead(folder, used, leads, links))
     if ends is not None:
         plans["stages"] = [ends]
+        left = [(name, why) for name, why in left if name != ends.file.name]
     for plan in (plan for table in plans.values() for plan in table):
         sort_rest(engine, plan, known if plan is leads else None)
     _date(engine, plans, leads)
@@ -61,6 +62,21 @@ def make_plan(engine: Engine, folder: Folder, links: Sequence[Link]) -> Plan | N
         name: tuple(plans[name]) for name in TABLES if name in plans
     }
     return Plan(tables, tuple(left), _currency(tables), _naive(tables))
+
+
+def _a_row_a_lead(
+    folder: Folder, used: set[str], leads: TablePlan, links: Sequence[Link]
+) -> list[tuple[File, Mapped]]:
+    """Files that feed nothing yet and name each lead at most once, with the column that does."""
+    found: list[tuple[File, Mapped]] = []
+    for file in folder.files:
+        for link in links:
+            if file.name in used or (link.child, link.parent) != (file.name, leads.file.name):
+                continue
+            if link.key == leads.columns["lead_id"].source and file.column(link.column).key:
+                found.append((file, Mapped(link.column, f"{link.exact:.0%} of its values are leads")))
+                break
+    return found
 
 
 def _source(name: TableName, file: File, found: Found, links: Sequence[Link]) -> TablePlan:

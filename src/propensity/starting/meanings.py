@@ -30,7 +30,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "opportunity": (
         "opportunity", "proposal", "proposition", "negotiation", "quote sent", "contract sent", "proposal price quote", "angebot",
         "verhandlung", "negotiation review", "value proposition", "chance", "verkaufschance", "presentation scheduled", "demo scheduled",
-        "decision maker bought in", "offer", "perception analysis", "id decision makers",
+        "decision maker bought in", "offer", "offered", "proposed", "perception analysis", "id decision makers",
     ),
     "prospect": (
         "prospect", "qualified", "sales qualified lead", "sql", "salesqualifiedlead", "closed converted", "converted", "qualifiziert",

@@ -19,12 +19,12 @@ _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 FILES: Mapping[TableName, tuple[str, ...]] = {
     "leads": (
         "lead", "leads", "prospect", "prospects", "interessent", "interessenten", "prospecto", "prospectos", "piste",
-        "pistes", "contact", "contacts", "kontakt", "kontakte", "person", "persons", "people", "personen", "contacto",
+        "pistes", "inquiry", "inquiries", "enquiries", "anfragen", "signups", "registrations", "contact", "contacts", "kontakt", "kontakte", "person", "persons", "people", "personen", "contacto",
         "contactos", "deal", "deals", "opportunity", "opportunities", "pipeline", "chancen", "verkaufschancen",
     ),
     "accounts": (
         "account", "accounts", "company", "companies", "organization", "organizations", "organisation",
-        "organisations", "firma", "firmen", "unternehmen", "entreprise", "entreprises", "societes", "empresa",
+        "organisations", "firma", "firmen", "firm", "firms", "unternehmen", "entreprise", "entreprises", "societes", "empresa",
         "empresas", "cuentas",
     ),
     "activities": (

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from propensity.schema import TableName
-from propensity.starting.kinds import Column
+from propensity.starting.kinds import MOST, Column
 from propensity.starting.links import Link
 from propensity.starting.look import File, Folder
 from propensity.starting.meanings import act_of, outcome_of, stage_of
 from propensity.starting.names import COLUMNS, FILES, later_word, nearness, tokens
 
 _SURE = 0.5
+_TOLD = 0.4
+_TIMES = ("created_at", "occurred_at", "entered_at", "recorded_at")
 _KINDS: Mapping[str, frozenset[str]] = {
     "time": frozenset({"time"}),
     "number": frozenset({"number", "decimal comma"}),
@@ -49,7 +51,31 @@ def near_column(
         if column.kind in kinds and column.name
     ]
     best = max(scored, default=None, key=lambda each: each[:2])
-    return (best[0], best[2]) if best is not None and best[0] >= _SURE else (0.0, None)
+    if best is not None and best[0] >= _SURE:
+        return best[0], best[2]
+    told = by_content(file, canonical)
+    return (_TOLD, told) if told is not None and told.kind in kinds else (0.0, None)
+
+
+def by_content(file: File, canonical: str) -> Column | None:
+    """The column that can only be the canonical one, whatever it is called; None where nothing tells.
+
+    For a time: the only one that every row has. For a stage or a kind of act: the one whose words are understood.
+    """
+    if canonical in _TIMES:
+        times = [
+            column for column in file.columns if column.kind == "time" and later_word(column.name) is None
+        ]
+        if canonical != "entered_at":
+            # Of several dates of steps none is that of a state, however full it is.
+            times = [column for column in times if column.counts.filled >= MOST]
+        return times[0] if len(times) == 1 and times[0].name else None
+    meaning = {"type": act_of, "stage": stage_of}.get(canonical)
+    if meaning is None:
+        return None
+    words = [(understood(column, meaning), -column.place, column) for column in file.columns if column.name]
+    share, _, column = max(words, key=lambda each: each[:2], default=(0.0, 0, None))
+    return column if share >= _SURE else None
 
 
 def ends(column: Column) -> bool:
@@ -59,10 +85,10 @@ def ends(column: Column) -> bool:
     return {"true", "false"} <= words and known >= _SURE * sum(count for _, count in column.values)
 
 
-def understood(column: Column) -> float:
-    """The share of a column's rows whose word is a known stage, in [0, 1]."""
+def understood(column: Column, meaning: Callable[[str], str | None] = stage_of) -> float:
+    """The share of a column's rows whose word has a meaning, as a stage unless another is asked for, in [0, 1]."""
     total = sum(count for _, count in column.values)
-    return sum(count for value, count in column.values if stage_of(value) is not None) / max(total, 1)
+    return sum(count for value, count in column.values if meaning(value) is not None) / max(total, 1)
 
 
 def outcome_column(file: File) -> Column | None:
