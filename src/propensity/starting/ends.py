@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from propensity.starting.columns import dated
 from propensity.starting.kinds import MOST, Column
-from propensity.starting.meanings import outcome_of, stage_of
 from propensity.starting.look import File
+from propensity.starting.meanings import outcome_of, stage_of
 from propensity.starting.names import nearness, tokens
 from propensity.starting.plan import Mapped, Part, TablePlan
 from propensity.starting.roles import outcome_column

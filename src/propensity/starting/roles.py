@@ -66,8 +66,8 @@ def by_content(file: File, canonical: str) -> Column | None:
         times = [
             column for column in file.columns if column.kind == "time" and later_word(column.name) is None
         ]
-        if canonical != "entered_at":
-            # Of several dates of steps none is that of a state, however full it is.
+        if canonical == "created_at":
+            # Elsewhere, of the dates of several steps none is that of the act or the state, however full it is.
             times = [column for column in times if column.counts.filled >= MOST]
         return times[0] if len(times) == 1 and times[0].name else None
     meaning = {"type": act_of, "stage": stage_of}.get(canonical)
