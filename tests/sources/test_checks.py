@@ -254,7 +254,7 @@ def test_findings_of_each_kind_with_their_counts(load_tables):
         "warning: 1 leads name an account that is not there",
     ]
     assert found.findings("accounts") == [
-        "warning: without valid_from, account attributes are taken as never changed"
+        "warning: without valid_from, account attributes are taken as never changed (tables.accounts.static: true, if that is so)"
     ]
     types, ways = found.findings("activities")
     assert types.startswith(
