@@ -56,7 +56,7 @@ def _about_columns(plan: Plan) -> Iterator[str]:
             yield f"tables.{name}.values.{canonical}: {len(words)} word(s) of {source.file.name} are not understood"
         if source.extras:
             yield (
-                f"tables.{name}.extra: {len(source.extras)} columns of {source.file.name} are commented out until "
+                f"tables.{name}.extra: columns of {source.file.name} are commented out ({len(source.extras)}) until "
                 "somebody says since when they are known"
             )
         if source.late:
