@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from propensity import workflow
     from propensity.config import Config
     from propensity.configfile import load_config
+    from propensity.features.spec import Feature
     from propensity.model.bundle import Bundle
     from propensity.model.classifier import PropensityClassifier
     from propensity.notebook import (
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Bundle",
     "Config",
+    "Feature",
     "PropensityClassifier",
     "__version__",
     "check",
@@ -58,6 +60,7 @@ _MODULES = frozenset({"features", "workflow"})
 _HOMES = {
     "Bundle": "propensity.model.bundle",
     "Config": "propensity.config",
+    "Feature": "propensity.features.spec",
     "PropensityClassifier": "propensity.model.classifier",
     "check": "propensity.workflow",
     "connect": "propensity.notebook",

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from propensity.configcolumns import ColumnMapping, ExtraColumn
+from propensity.configfeatures import ActivityType, FeaturesConfig
 from propensity.configtables import (
     CsvOptions,
     LookupConfig,
@@ -153,94 +154,6 @@ def parse_step(text: str) -> tuple[int, Literal["days", "weeks", "months"]]:
     if unit is None or len(words) > 2 or not count.isdecimal() or not 1 <= int(count) <= MOST_DAYS:  # noqa: PLR2004
         raise ValueError(f"{text!r} is no step; write for example `1 month`, `2 weeks` or `10 days`")
     return int(count), cast("Literal['days', 'weeks', 'months']", unit)
-
-
-class ActivityType(Model):
-    """One kind of act: what a rep would call it, and what it says."""
-
-    phrase: str = Field(description="for reasons, after a verb is not needed: `viewed pricing`")
-    direction: Literal["inbound", "outbound"] | None = Field(
-        default=None, description="where the data do not say"
-    )
-    channel: str | None = Field(default=None, description="where the data do not say")
-    intent: bool = Field(default=False, description="an act that speaks of buying")
-    reply: bool = Field(default=False, description="where inbound: an answer of the lead to something we did")
-    two_way: bool = Field(default=False, description="a dialogue by its nature, such as a meeting")
-
-
-def _default_types() -> dict[str, ActivityType]:
-    rows: list[tuple[str, str, str, str, str]] = [
-        ("web_visit", "visited the web site", "inbound", "web", ""),
-        ("pricing_view", "viewed pricing", "inbound", "web", "intent"),
-        ("content_download", "downloaded content", "inbound", "web", ""),
-        ("form_submit", "sent a form", "inbound", "web", ""),
-        ("email_sent", "was sent an e-mail", "outbound", "email", ""),
-        ("email_open", "opened an e-mail", "inbound", "email", ""),
-        ("email_click", "clicked in an e-mail", "inbound", "email", ""),
-        ("email_reply", "replied to an e-mail", "inbound", "email", "reply"),
-        ("call", "was on a call", "outbound", "phone", "reply"),
-        ("meeting", "met us", "outbound", "in_person", "two_way"),
-        ("demo_request", "asked for a demo", "inbound", "chat", "intent"),
-        ("quote_request", "asked for a quote", "inbound", "chat", "intent"),
-    ]
-    return {
-        name: ActivityType.model_validate(
-            {"phrase": phrase, "direction": way, "channel": channel} | ({says: True} if says else {})
-        )
-        for name, phrase, way, channel, says in rows
-    }
-
-
-class FeaturesConfig(Model):
-    """What features are derived."""
-
-    windows_days: tuple[Whole, ...] = Field(
-        default=(7, 30, 90, 365), description="look-back windows, in days, ascending"
-    )
-    half_lives_days: tuple[Real, ...] = Field(default=(7, 30), description="of the decayed activity, in days")
-    activity_types: Mapping[Text, ActivityType] = Field(
-        default_factory=_default_types, description="the acts that get features of their own"
-    )
-    add_activity_types: Mapping[Text, ActivityType] = Field(
-        default={}, description="company-specific acts, beside the default"
-    )
-    channels: tuple[Text, ...] = Field(
-        default=("web", "email", "phone", "in_person", "chat"), description="channels counted"
-    )
-    budget_kinds: tuple[Text, ...] = Field(
-        default=("stated", "quote", "funding", "spend"), description="kinds of budget"
-    )
-    offline_sources: tuple[Text, ...] = Field(
-        default=("event", "trade_show", "referral", "cold_call", "partner", "outbound"),
-        description="sources that are offline",
-    )
-    free_mail_domains: tuple[Text, ...] = Field(
-        default=(), description="free-mail domains beside the well-known ones"
-    )
-    exclude: tuple[str, ...] = Field(default=(), description="names of features that are not to be built")
-
-    @field_validator("windows_days")
-    @classmethod
-    def _ascending(cls, windows: tuple[int, ...]) -> tuple[int, ...]:
-        if (
-            not windows
-            or list(windows) != sorted(set(windows))
-            or not 1 <= windows[0] <= windows[-1] <= MOST_DAYS
-        ):
-            raise ValueError("windows_days are whole days, at least one, each longer than the last")
-        return windows
-
-    @field_validator("half_lives_days")
-    @classmethod
-    def _positive(cls, lives: tuple[float, ...]) -> tuple[float, ...]:
-        if any(not 0 < days <= MOST_DAYS for days in lives) or len(set(lives)) < len(lives):
-            raise ValueError("half_lives_days are days above 0, each named once")
-        return lives
-
-    @property
-    def types(self) -> dict[str, ActivityType]:
-        """All acts that get features of their own, by name."""
-        return {**self.activity_types, **self.add_activity_types}
 
 
 class ModelConfig(Model):

@@ -118,8 +118,10 @@ def parse_config(tree: Mapping[str, Any], *, base: Path, origin: str = "the conf
     if tracking.artifacts is not None:
         uris["artifacts"] = _resolve_place(tracking.artifacts, base)
     paths = {key: _resolve(value, base) for key, value in config.paths.model_dump().items()}
+    own = tuple(_resolve(path, base) for path in config.features.own)
     return config.model_copy(
         update={
+            "features": config.features.model_copy(update={"own": own}),
             "paths": config.paths.model_copy(update=paths),
             "data": data.model_copy(update={"folder": _resolve(data.folder, base), "database": database}),
             "tracking": tracking.model_copy(update=uris),
@@ -150,10 +152,16 @@ def _absolute(node: Mapping[str, Any], base: Path) -> dict[str, Any]:
         if isinstance(tree.get(section), dict):
             known = cast("dict[str, Any]", tree[section])
             tree[section] = {
-                key: keys[key](value, base) if key in keys and isinstance(value, str) else value
-                for key, value in known.items()
+                key: _at(keys[key], value, base) if key in keys else value for key, value in known.items()
             }
     return tree
+
+
+def _at(resolve: Callable[[str, Path], str], value: object, base: Path) -> object:
+    """One path, or a list of them; what is neither is left for validation."""
+    if isinstance(value, list):
+        return [_at(resolve, part, base) for part in cast("list[object]", value)]
+    return resolve(value, base) if isinstance(value, str) else value
 
 
 def _resolve_text(path: str, base: Path) -> str:
@@ -164,6 +172,7 @@ _PATHS: Mapping[str, Mapping[str, Callable[[str, Path], str]]] = {
     "data": {"folder": _resolve_text, "database": _resolve_text},
     "paths": {"models": _resolve_text, "out": _resolve_text, "quarantine": _resolve_text},
     "tracking": {"uri": _resolve_uri, "artifacts": _resolve_place},
+    "features": {"own": _resolve_text},
 }
 
 

@@ -167,7 +167,7 @@ TITLES = {
     "Assistant to the CEO": (1, "general management"),
     "Vice President Marketing": (4, "marketing"),
     "Head of IT": (4, "IT"),
-    "Einkaufsleiter": (1, "other"),
+    "Einkaufsleiter": (4, "procurement"),
     "Direktorin Einkauf": (3, "procurement"),
     "Geb\u00fchr": (1, "other"),
     "Pr\u00e9sales": (1, "other"),

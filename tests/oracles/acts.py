@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -119,11 +120,23 @@ def _answers(crm: Crm, acts: Acts, inbound: Acts, outbound: Acts) -> dict[str, A
         "is_two_way": float(met or answered),
         "unanswered_count": float(sum(last_own is None or act["age"] < last_own for act in outbound)),
     }
+    if any(act.reply for act in types.values()):
+        values["median_response_hours"] = _median_response(outbound, replies)
     for days in (30, 365):
         values[f"inbound_share_{days}d"] = _share(inbound, acts, days)
         if any(act.reply for act in types.values()):
             values[f"reply_ratio_{days}d"] = _share(replies, outbound, days)
     return values
+
+
+def _median_response(outbound: Acts, replies: Acts) -> float | None:
+    """Hours from each approach to the first reply strictly after it; the median over the approaches that got one."""
+    times: list[int] = []
+    for approach in outbound:
+        later = [reply["age"] for reply in replies if reply["age"] < approach["age"]]
+        if later:
+            times.append(approach["age"] - max(later))
+    return statistics.median(times) / (DAY_US / 24) if times else None
 
 
 def _share(part: Acts, whole: Acts, days: int) -> float | None:

@@ -32,7 +32,7 @@ TYPES = {
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
 KEYS = ("lead_id", "as_of")
-EXACT = re.compile(r"count|active_days|other_leads|rank|_is_|_has_")
+EXACT = re.compile(r"count|active_days|other_leads|rank|_is_|_has_|_fits_|_covers_|fiscal")
 TOLERANCE = 1e-9
 
 

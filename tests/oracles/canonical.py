@@ -96,14 +96,28 @@ class Crm:
         return {row["product"]: row["price"] for row in self._in_base("products", "price")}
 
     def _in_base(self, table: str, amount: str) -> list[Row]:
-        rates = {row["currency"]: row["to_base"] for row in self.world.rows("rates")}
+        told: dict[str, set[float]] = defaultdict(set)
+        for row in self.world.rows("rates"):
+            told[row["currency"].upper()].add(row["to_base"])
+        rates = {code: min(values) for code, values in told.items() if len(values) == 1}
         converted: list[Row] = []
         for row in self.world.rows(table):
-            value, currency = row.get(amount), row.get("currency")
-            if value is not None and currency is not None and currency != self.config.data.currency:
+            value, currency = row.get(amount), (row.get("currency") or self.config.data.currency).upper()
+            if value is not None and currency != self.config.data.currency.upper():
                 value = value * rates[currency] if currency in rates else None
             converted.append({**row, amount: value})
         return converted
+
+
+def account_at(crm: Crm, lead: Row, as_of: datetime | None) -> Row:
+    """The lead's account as it was valid strictly before as_of; an empty row where nothing is known."""
+    rows = crm.accounts.get(lead.get("account_id") or "", [])
+    always = [row for row in rows if row.get("valid_from") is None]
+    dated = [row for row in rows if row.get("valid_from") is not None]
+    before = [row for row in dated if as_of is not None and row["valid_from"] < as_of]
+    if before:
+        return max(before, key=lambda row: row["valid_from"])
+    return always[0] if always else {}
 
 
 def known(facts: Iterable[Row], happened: str, as_of: datetime | None) -> list[Row]:

@@ -7,14 +7,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from oracles.acts import account_values, activity_values
-from oracles.canonical import DAY_US, US, Crm, Row, known
+from oracles.canonical import DAY_US, US, Crm, Row, account_at, known
+from oracles.fit import fiscal_values, fit_values
+from oracles.past import past_values
 from oracles.people import person_values
 
 
 def feature_values(crm: Crm, lead_id: str, as_of: datetime | None) -> dict[str, Any]:
     """Name to value: float, text or None (unknown). A name that is not here is a feature the oracle does not know."""
     lead = crm.leads[lead_id]
-    account = _account_at(crm, lead, as_of)
+    account = account_at(crm, lead, as_of)
     values = person_values(crm, lead)
     if crm.world.has("leads", "created_at"):
         values["firmographic_lead_age_days"] = (as_of - lead["created_at"]) // US / DAY_US
@@ -29,22 +31,15 @@ def feature_values(crm: Crm, lead_id: str, as_of: datetime | None) -> dict[str, 
     flat = "stages" not in crm.world.tables and crm.world.has("leads", "outcome")
     if crm.world.has("leads", "account_id", "created_at") and not flat:
         values |= account_values(crm, lead, as_of)
-    values |= _extra_values(crm, "leads", lead, as_of)
+    extras = _extra_values(crm, "leads", lead, as_of)
     if crm.world.has("leads", "account_id"):
-        values |= _extra_values(crm, "accounts", account, as_of)
+        extras |= _extra_values(crm, "accounts", account, as_of)
+    values |= {f"{family}_{name}": value for (family, name), value in extras.items()}
+    by_name = {name: value for (_, name), value in extras.items()}
+    values |= fit_values(crm, lead, account, by_name) | fiscal_values(crm, lead, account, as_of)
+    values |= past_values(crm, lead, account, as_of)
     excluded = crm.config.features.exclude
     return {name: value for name, value in values.items() if name not in excluded}
-
-
-def _account_at(crm: Crm, lead: Row, as_of: datetime | None) -> Row:
-    """The lead's account as it was valid strictly before as_of; an empty row where nothing is known."""
-    rows = crm.accounts.get(lead.get("account_id") or "", [])
-    always = [row for row in rows if row.get("valid_from") is None]
-    dated = [row for row in rows if row.get("valid_from") is not None]
-    before = [row for row in dated if as_of is not None and row["valid_from"] < as_of]
-    if before:
-        return max(before, key=lambda row: row["valid_from"])
-    return always[0] if always else {}
 
 
 def _company_values(crm: Crm, account: Row, as_of: datetime | None) -> dict[str, Any]:
@@ -66,7 +61,7 @@ def _company_values(crm: Crm, account: Row, as_of: datetime | None) -> dict[str,
     if has("accounts", "annual_revenue", "employee_count"):
         values["firmographic_revenue_per_employee"] = _ratio(revenue, people)
     if has("accounts", "founded_on"):
-        unknown = founded is None or as_of is None
+        unknown = founded is None or as_of is None or founded > as_of
         values["firmographic_company_age_years"] = (
             None if unknown else (as_of - founded) / timedelta(days=365.25)
         )
@@ -76,7 +71,7 @@ def _company_values(crm: Crm, account: Row, as_of: datetime | None) -> dict[str,
 def _budget_values(crm: Crm, lead: Row, account: Row, as_of: datetime | None) -> dict[str, Any]:
     """Own budgets, and those of the account that name no lead."""
     values: dict[str, Any] = {}
-    latest = price = None
+    latest = capacity = price = None
     budgeted = crm.world.has("budgets", "lead_id") or (
         crm.world.has("leads", "account_id") and "budgets" in crm.world.tables
     )
@@ -86,7 +81,7 @@ def _budget_values(crm: Crm, lead: Row, account: Row, as_of: datetime | None) ->
             *crm.shared_budgets.get(lead.get("account_id"), []),
         ]
         budgets = known(facts, "recorded_at", as_of)
-        latest = _amount_recorded_last(budgets)
+        latest = capacity = _amount_recorded_last(budgets)
         amounts = [row["amount"] for row in budgets if row["amount"] is not None]
         values["budget_fact_count"] = float(len(budgets))
         values["budget_is_known"] = float(bool(budgets))
@@ -97,11 +92,15 @@ def _budget_values(crm: Crm, lead: Row, account: Row, as_of: datetime | None) ->
             for kind in crm.config.features.budget_kinds:
                 of_kind = [row for row in budgets if row["kind"] == kind]
                 values[f"budget_{kind}_amount"] = _amount_recorded_last(of_kind)
+            spendable = [row for row in budgets if row["kind"] in crm.config.features.capacity_kinds]
+            values["budget_capacity_amount"] = capacity = _amount_recorded_last(spendable)
     if "products" in crm.world.tables and crm.world.has("leads", "product"):
         price = crm.prices.get(lead["product"])
         values["budget_product_price"] = price
         if budgeted:
             values["budget_to_price_ratio"] = _ratio(latest, price)
+            unknown = capacity is None or price is None
+            values["budget_covers_price"] = None if unknown else float(capacity >= price)
         if crm.world.has("leads", "account_id") and crm.world.has("accounts", "annual_revenue"):
             values["budget_revenue_to_price_ratio"] = _ratio(account.get("annual_revenue"), price)
     return values
@@ -128,8 +127,8 @@ def _stage_values(crm: Crm, lead_id: str, as_of: datetime | None) -> dict[str, A
     }
 
 
-def _extra_values(crm: Crm, table: str, row: Row, as_of: datetime | None) -> dict[str, Any]:
-    values: dict[str, Any] = {}
+def _extra_values(crm: Crm, table: str, row: Row, as_of: datetime | None) -> dict[tuple[str, str], Any]:
+    values: dict[tuple[str, str], Any] = {}
     if table not in crm.world.tables:
         return values
     for name, extra in crm.config.tables[table].extra.items():
@@ -140,7 +139,7 @@ def _extra_values(crm: Crm, table: str, row: Row, as_of: datetime | None) -> dic
                 value = None
         if extra.type != "category" and value is not None:
             value = float(value)
-        values[f"{extra.family}_{name}"] = value
+        values[extra.family, name] = value
     return values
 
 

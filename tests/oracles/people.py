@@ -6,9 +6,11 @@ import re
 from typing import Any
 
 from oracles.canonical import Crm, Row
+from propensity.config import FeaturesConfig
 from propensity.features.firmographic import FREE_MAIL_DOMAINS
-from propensity.features.titles import DEPARTMENTS, SENIORITY
+from propensity.features.titles import AUTHORITY, DEPARTMENTS, SENIORITY
 
+DEFAULT = FeaturesConfig()
 OTHER_RANK, OTHER_DEPARTMENT = 1.0, "other"
 
 
@@ -25,8 +27,9 @@ def person_values(crm: Crm, lead: Row) -> dict[str, Any]:
             lead["source"], lambda text: text.lower() in offline
         )
     if has("leads", "title"):
-        values["firmographic_seniority_rank"] = seniority(lead["title"])
-        values["firmographic_department"] = department(lead["title"])
+        values["firmographic_seniority_rank"] = seniority(lead["title"], settings)
+        values["firmographic_department"] = department(lead["title"], settings)
+        values["firmographic_has_authority"] = authority(lead["title"], settings)
     if has("leads", "email"):
         free = {*FREE_MAIL_DOMAINS, *(domain.lower() for domain in settings.free_mail_domains)}
         values["firmographic_email_is_free_mail"] = _truth(
@@ -35,12 +38,37 @@ def person_values(crm: Crm, lead: Row) -> dict[str, Any]:
     return values
 
 
-def seniority(title: str | None) -> float | None:
-    return None if title is None else float(_first(title, SENIORITY, OTHER_RANK))
+def seniority(title: str | None, settings: FeaturesConfig = DEFAULT) -> float | None:
+    own = settings.titles.seniority
+    rules = SENIORITY if own is None else [(rule_pattern(rule), rule.rank) for rule in own]
+    return None if title is None else float(_first(title, rules, OTHER_RANK))
 
 
-def department(title: str | None) -> str | None:
-    return None if title is None else _first(title, DEPARTMENTS, OTHER_DEPARTMENT)
+def department(title: str | None, settings: FeaturesConfig = DEFAULT) -> str | None:
+    own = settings.titles.departments
+    rules = DEPARTMENTS if own is None else [(rule_pattern(rule), rule.department) for rule in own]
+    return None if title is None else _first(title, rules, OTHER_DEPARTMENT)
+
+
+def authority(title: str | None, settings: FeaturesConfig = DEFAULT) -> float | None:
+    """What the first rule says, else whether the rank is high enough."""
+    own = settings.titles.authority
+    rules = AUTHORITY if own is None else [(rule_pattern(rule), rule.authority) for rule in own]
+    if title is None:
+        return None
+    return float(_first(title, rules, seniority(title, settings) >= settings.titles.authority_rank))
+
+
+def rule_pattern(rule: Any) -> str:
+    return words_pattern(rule.words) if rule.pattern is None else rule.pattern.lower()
+
+
+def words_pattern(words: Any) -> str:
+    return "|".join(re.escape(word.lower()).replace(r"\ ", "[ -]+") for word in words)
+
+
+def has_words(text: str | None, words: Any) -> bool | None:
+    return None if text is None else _first(text, [(words_pattern(words), True)], otherwise=False)
 
 
 def _first(title: str, table: Any, otherwise: Any) -> Any:

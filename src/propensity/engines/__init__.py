@@ -51,6 +51,10 @@ class Functions(Protocol):
         """The UTC instant of a wall-clock time in an IANA zone; of two such instants (clocks go back) the later."""
         ...
 
+    def to_local(self, instant: Value, zone: str) -> Value:
+        """The wall-clock time (timestamp without a zone) of a UTC instant in an IANA zone."""
+        ...
+
     def parse_timestamp(self, text: Value, pattern: str) -> Value:
         """A time from text by a strptime pattern; null where it does not fit.
 

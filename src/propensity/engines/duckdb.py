@@ -59,6 +59,10 @@ def _epoch_us(instant: Any) -> Any: ...
 def _timezone(zone: Any, local: Any) -> Any: ...
 
 
+@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _UTC), _LOCAL))
+def _wall_clock(zone: Any, instant: Any) -> Any: ...
+
+
 @ibis.udf.scalar.builtin(name="try_strptime", signature=((dt.string, dt.string), _LOCAL))
 def _try_strptime(text: Any, pattern: Any) -> Any: ...
 
@@ -77,6 +81,10 @@ class DuckDBFunctions:
     def to_utc(self, local: Value, zone: str) -> Value:
         """Wall-clock time to instant, by ICU's rules for nights when clocks change."""
         return _timezone(zone, local)
+
+    def to_local(self, instant: Value, zone: str) -> Value:
+        """Instant to wall-clock time, by ICU's rules."""
+        return _wall_clock(zone, instant)
 
     def parse_timestamp(self, text: Value, pattern: str) -> Value:
         """Strptime that gives null where the text does not fit."""

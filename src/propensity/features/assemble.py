@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from propensity.features import budget, engagement, stages
+from propensity.features.own import value_of
 from propensity.features.spec import Feature, Over
 from propensity.timeline.history import SNAPSHOT, History, joined_left
 
@@ -50,7 +51,7 @@ def assemble(
     attributes = by_table.pop("attributes", [])
     derived = by_table.pop("features", [])
     table = history.attributes.mutate(
-        **{f.name: _typed(f, f.expression(history.attributes)) for f in attributes}
+        **{f.name: _typed(f, value_of(f, history.attributes)) for f in attributes}
     )
     for over, specs in by_table.items():
         if over in ("account_leads", "account_activities"):
@@ -59,12 +60,13 @@ def assemble(
             facts = _PREPARED[over](history.facts[over], config)
             table = joined_left(table, _totals(facts, (SNAPSHOT,), specs), SNAPSHOT)
             table = table.mutate(**{f.name: _typed(f, table[f.name]) for f in specs})
-    table = table.mutate(**{f.name: _typed(f, f.expression(table)) for f in derived})
+    for feature in derived:
+        table = table.mutate(**{feature.name: _typed(feature, value_of(feature, table))})
     return table.select(*keys, *(feature.name for feature in features))
 
 
 def _totals(facts: Table, keys: Sequence[str], specs: Sequence[Feature], suffix: str = "") -> Table:
-    return facts.group_by(list(keys)).aggregate(**{f.name + suffix: f.expression(facts) for f in specs})
+    return facts.group_by(list(keys)).aggregate(**{f.name + suffix: value_of(f, facts) for f in specs})
 
 
 def _with_account(table: Table, history: History, over: Over, specs: Sequence[Feature]) -> Table:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+import ibis
+
 from propensity.features.spec import DAY_US, Feature, Over
 from propensity.timeline.history import ACCOUNT_PREFIX, SNAPSHOT
 
@@ -27,10 +29,14 @@ def budget_features(
 ) -> list[Feature]:
     """The features that budgets, prices and revenue allow; `priced` says that leads' products have a price."""
     features: list[Feature] = []
+    # Where nobody says what kind of budget it is, any is taken as what the lead has to spend.
+    capacity = "budget_latest_amount"
     if budget_columns:
         features += _facts()
         if "kind" in budget_columns:
             features += [_latest_of(kind) for kind in config.features.budget_kinds]
+            features.append(_capacity())
+            capacity = features[-1].name
     if priced:
         features.append(
             _feature(
@@ -52,6 +58,18 @@ def budget_features(
                     "features",
                     lambda t: t["budget_latest_amount"] / t["budget_product_price"].nullif(0),
                     null_when="the last budget or the price is unknown",
+                )
+            )
+            features.append(
+                _feature(
+                    "covers_price",
+                    "budget against price",
+                    "",
+                    "the budget covers the price",
+                    "features",
+                    lambda t: (t[capacity] >= t["budget_product_price"]).cast("float64"),
+                    null_when="no stated or quoted budget is known, or the price is unknown",
+                    zero="the budget does not cover the price",
                 )
             )
         if "annual_revenue" in account_columns:
@@ -99,6 +117,14 @@ def _latest(table: Table) -> Value:
     return table["amount"].max(where=table["is_latest"])
 
 
+def _capacity() -> Feature:
+    return _feature(
+        "capacity_amount", "budget", "base currency", "last stated or was quoted {value}", "budgets",
+        lambda t: t["amount"].max(where=t["is_latest_capacity"]),
+        null_when="no stated or quoted budget is known, or the last one is in a currency without a rate",
+    )  # fmt: skip
+
+
 def _latest_of(kind: str) -> Feature:
     concept, sentence = _KINDS.get(kind, (f"{kind} amount", f"{kind}: {{value}}"))
     return _feature(
@@ -108,12 +134,17 @@ def _latest_of(kind: str) -> Feature:
     )  # fmt: skip
 
 
-def prepared(budgets: Table, _: FeaturesConfig) -> Table:
-    """Mark, per snapshot, the budgets recorded last: of all, and of each kind."""
+def prepared(budgets: Table, config: FeaturesConfig) -> Table:
+    """Mark, per snapshot, the budgets recorded last: of all, of each kind, and of the kinds that must cover the price."""
     youngest = budgets["age_us"].min().over(group_by=SNAPSHOT)
     table = budgets.mutate(is_latest=budgets["age_us"] == youngest)
     of_kind = table["age_us"].min().over(group_by=[SNAPSHOT, "kind"])
-    return table.mutate(is_latest_of_kind=table["age_us"] == of_kind)
+    capable = table["kind"].isin(list(config.capacity_kinds)).fill_null(ibis.literal(False))
+    youngest_capable = table["age_us"].min(where=capable).over(group_by=SNAPSHOT)
+    return table.mutate(
+        is_latest_of_kind=table["age_us"] == of_kind,
+        is_latest_capacity=capable & (table["age_us"] == youngest_capable),
+    )
 
 
 def _feature(  # noqa: PLR0913

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import ibis
 
-from propensity.features.spec import DAY_US, Feature, Over
+from propensity.features.spec import DAY_US, HOUR_US, Feature, Over
 from propensity.timeline.history import SNAPSHOT
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def prepared(activities: Table, config: FeaturesConfig) -> Table:
 
     days_ago: whole days before as_of. gap_us: time since the act before it (null for the first). last_inbound_us: age
     of the lead's last own act. is_dialogue: the lead's own message or call, or an act that is two-way by nature.
-    is_answer: the same, but a message or call only after we first got in touch.
+    is_answer: the same, but a message or call only after we first got in touch. response_us: of our approaches, the time
+    to the lead's next message or call after them (null where none followed).
     """
     table = activities.mutate(days_ago=((activities["age_us"] - 1) / DAY_US).floor().cast("int64"))
     older = ibis.window(group_by=SNAPSHOT, order_by=table["age_us"].desc())
@@ -60,8 +61,14 @@ def prepared(activities: Table, config: FeaturesConfig) -> Table:
     met = table["type"].isin(meetings)
     spoke = table["type"].isin(answers) & (table["direction"] == "inbound")
     unknown = ibis.literal(False)
+    # In order of falling age, the acts whose age is less are those that came strictly later.
+    later = ibis.window(group_by=SNAPSHOT, order_by=table["age_us"].desc(), range=(1, None))
+    next_reply = table["age_us"].max(where=spoke).over(later)
+    approach = table["direction"] == "outbound"
+    response = ibis.cases((approach, table["age_us"] - next_reply), else_=ibis.null("int64"))
     return table.mutate(
         gap_us=gap,
+        response_us=response,
         last_inbound_us=last_inbound,
         is_answer=(answered | met).fill_null(unknown).cast("int8"),
         is_dialogue=(spoke | met).fill_null(unknown),
@@ -281,6 +288,13 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
             empty=0, zero="has answered our last approach",
         ),
     ]  # fmt: skip
+    if replies:
+        features.append(
+            engagement_feature(
+                "median_response_hours", "response time", "hours", "usually answers within {value} hours", "activities",
+                lambda t: t["response_us"].median().cast("float64") / HOUR_US, null_when="has answered no approach",
+            )
+        )  # fmt: skip
     features += [
         engagement_feature(
             f"dialogue_count_{days}d", "dialogue", "acts", f"talked with us {{times}} in the last {days} days",

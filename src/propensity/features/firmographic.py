@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+import ibis
+
 from propensity.features.spec import DAY_US, Feature
-from propensity.features.titles import department, seniority_rank
+from propensity.features.titles import department, has_authority, seniority_rank
 from propensity.timeline.history import ACCOUNT_PREFIX
 
 if TYPE_CHECKING:
     from propensity.config import Config
     from propensity.engines import Functions
+    from propensity.engines.untyped import Value
 
 FREE_MAIL_DOMAINS = (
     "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com",
@@ -93,7 +96,7 @@ def _person(config: Config, columns: Collection[str]) -> list[Feature]:
                 "seniority",
                 "rank 0 to 5",
                 "seniority {value} of 5 by job title",
-                lambda t: seniority_rank(t["title"]),
+                lambda t: seniority_rank(t["title"], config.features),
                 null_when="title is unknown",
                 zero="is still in training by job title",
             )
@@ -106,9 +109,20 @@ def _person(config: Config, columns: Collection[str]) -> list[Feature]:
                 "",
                 "works in {value} by job title",
                 "attributes",
-                lambda t: department(t["title"]),
+                lambda t: department(t["title"], config.features),
                 kind="category",
                 null_when="title is unknown",
+            )
+        )
+        features.append(
+            _number(
+                "has_authority",
+                "authority",
+                "",
+                "may decide a purchase by job title",
+                lambda t: has_authority(t["title"], config.features),
+                null_when="title is unknown",
+                zero="may not decide a purchase by job title",
             )
         )
     if "email" in columns:
@@ -172,15 +186,17 @@ def _account(columns: Collection[str], functions: Functions) -> list[Feature]:
                 "company age",
                 "years",
                 "the company is {value} years old",
-                lambda t: (
-                    (
-                        functions.epoch_us(t["as_of"]) - functions.epoch_us(t[ACCOUNT_PREFIX + "founded_on"])
-                    ).cast("float64")
-                    / (DAY_US * _DAYS_A_YEAR)
-                ),
+                lambda t: _years_before(t["as_of"], t[ACCOUNT_PREFIX + "founded_on"], functions),
+                null_when="the founding day is unknown, or lies in the future",
             )
         )
     return features
+
+
+def _years_before(as_of: Value, founded: Value, functions: Functions) -> Value:
+    """Null for a company that is not founded yet: its day is a plan, or a mistake."""
+    age = (functions.epoch_us(as_of) - functions.epoch_us(founded)).cast("float64") / (DAY_US * _DAYS_A_YEAR)
+    return ibis.cases((founded <= as_of, age), else_=ibis.null("float64"))
 
 
 def _category(name: str, column: str, concept: str, sentence: str) -> Feature:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,8 +15,10 @@ import pyarrow as pa
 from propensity import markup
 from propensity.features.assemble import assemble
 from propensity.features.catalogue import feature_specs, parameters, possible_features
+from propensity.features.own import blamed
 from propensity.features.spec import Feature, spec_hash
-from propensity.timeline.history import SNAPSHOT, cut
+from propensity.timeline.history import SNAPSHOT, cut, joined_left
+from propensity.timeline.past import with_past
 from propensity.timeline.snapshots import LABEL, ORDER
 
 if TYPE_CHECKING:
@@ -164,20 +167,45 @@ class FeatureQuery:
 
     def collect(self) -> FeatureFrame:
         """Compute all rows, in the order of their snapshot ids."""
-        table = self.canonical.engine.collect(self.expression.order_by(SNAPSHOT))
+        with self._explained():
+            table = self.canonical.engine.collect(self.expression.order_by(SNAPSHOT))
         horizon_days = self.canonical.config.outcome.horizon_days
         return FeatureFrame(table, self.features, self.spec_hash, horizon_days)
 
     def stream(self, rows: int) -> Iterator[pa.Table]:
         """Compute in batches of at most `rows` rows, in no particular order."""
-        for batch in self.canonical.engine.stream(self.expression, rows):
-            yield pa.Table.from_batches([batch])
+        with self._explained():
+            for batch in self.canonical.engine.stream(self.expression, rows):
+                yield pa.Table.from_batches([batch])
+
+    @contextmanager
+    def _explained(self) -> Generator[None]:
+        """An expression of the data scientist's own may fail on the data alone: say which, and where it stands."""
+        try:
+            yield
+        except Exception as error:
+            mistake = blamed(self.features, self._failing)
+            if mistake is None:
+                raise
+            raise mistake from error
+
+    def _failing(self, feature: Feature) -> Exception | None:
+        try:
+            self.canonical.engine.collect(self.expression.select(feature.name))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller says it
+            return error
+        return None
 
 
 def features_of(canonical: Canonical, spine: Table) -> FeatureQuery:
     """The features of every snapshot in `spine`, whether it is there to be learned from or to be scored."""
     features = feature_specs(canonical)
-    keys: Sequence[str] = (*KEYS, LABEL) if LABEL in spine.columns else KEYS
-    every = assemble(cut(canonical, spine), possible_features(canonical), keys, canonical.config.features)
-    expression = every.select(*keys, *(feature.name for feature in features))
+    # Features get tables without the label, so that none, not even one of the data scientist's own, can read it.
+    unlabelled = spine.drop(LABEL) if LABEL in spine.columns else spine
+    history = with_past(canonical, cut(canonical, unlabelled))
+    every = assemble(history, possible_features(canonical), KEYS, canonical.config.features)
+    expression = every.select(*KEYS, *(feature.name for feature in features))
+    if LABEL in spine.columns:
+        labelled = joined_left(expression, spine.select(SNAPSHOT, LABEL), SNAPSHOT)
+        expression = labelled.select(*KEYS, LABEL, *(feature.name for feature in features))
     return FeatureQuery(canonical, expression, features, spec_hash(features, parameters(canonical)))

@@ -19,7 +19,9 @@ Kind = Literal["number", "category"]
 
 DAY_US = 86_400_000_000
 """Microseconds in a day."""
-SPEC_VERSION = 1
+HOUR_US = DAY_US // 24
+"""Microseconds in an hour."""
+SPEC_VERSION = 2
 """Raised when a feature's meaning changes though its name does not: models of the old meaning are then refused."""
 
 
@@ -57,6 +59,8 @@ class Feature:
         The sentence where the value is 0; `sentence` itself where empty.
     tellable
         Whether the value says something to a rep; if not, a neighbour of the same concept is quoted as the reason.
+    origin
+        File and line of a feature of the data scientist's own; empty for those that ship. Set when the file is read.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Feature:
     null_when: str = "never"
     zero: str = ""
     tellable: bool = True
+    origin: str = ""
 
     def describe(self) -> dict[str, Any]:
         """Everything but the expression, as JSON holds it."""

@@ -13,7 +13,7 @@ from propensity.engines.files import files_of
 from propensity.engines.untyped import Table, Value
 from propensity.schema import TABLES, TableName
 from propensity.sources.checks import check_table, refuse_bad_tables, write_quarantine
-from propensity.sources.findings import AMOUNTS, find
+from propensity.sources.findings import AMOUNTS, find, known_rates
 from propensity.sources.mapping import BOOKKEEPING, RULE, Mapped, map_table
 from propensity.sources.opening import Opener
 from propensity.sources.report import CheckReport, TableReport
@@ -126,11 +126,12 @@ def _looked_up(column: Value, values: Mapping[str, str]) -> Value:
 
 
 def _in_base_currency(table: Table, amount: str, base: str, rates: Table | None) -> Table:
-    """Amounts times their rate; without a rate null (a finding counts them)."""
-    foreign = table["currency"].notnull() & (table["currency"] != base)
+    """Amounts times their rate; without a rate null (a finding counts them). Codes are compared in any case."""
+    code = table["currency"].upper()
+    foreign = code.notnull() & (code != base.upper())
     if rates is None:
         return table.mutate(**{amount: ibis.cases((foreign, ibis.null("float64")), else_=table[amount])})
-    known = rates.filter(rates[RULE].isnull()).select(rate_currency="currency", rate_to_base="to_base")
-    joined = table.left_join(known, table["currency"] == known["rate_currency"])
+    known = known_rates(rates.filter(rates[RULE].isnull()))
+    joined = table.left_join(known, code == known["rate_currency"])
     value = ibis.cases((foreign, joined[amount] * joined["rate_to_base"]), else_=joined[amount])
     return joined.mutate(**{amount: value}).drop("rate_currency", "rate_to_base")

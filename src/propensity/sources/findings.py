@@ -151,11 +151,14 @@ def _currency_findings(engine: Engine, config: Config, flagged: Mapping[TableNam
             continue
         table = flagged[name]
         table = table.filter(
-            table[RULE].isnull() & table[amount].notnull() & (table["currency"] != config.data.currency)
+            table[RULE].isnull()
+            & table[amount].notnull()
+            & (table["currency"].upper() != config.data.currency.upper())
         )
         if "rates" in flagged:
             rates = flagged["rates"]
-            table = table.anti_join(rates.filter(rates[RULE].isnull()), "currency")
+            known = known_rates(rates.filter(rates[RULE].isnull()))
+            table = table.anti_join(known, table["currency"].upper() == known["rate_currency"])
         kinds = table.group_by("currency").aggregate(rows=table.count()).order_by("currency")
         lost = engine.collect(kinds).to_pylist()
         if lost:
@@ -169,6 +172,14 @@ def _currency_findings(engine: Engine, config: Config, flagged: Mapping[TableNam
                 )
             )
     return findings
+
+
+def known_rates(rates: Table) -> Table:
+    """`rate_currency` (the code in capitals) and `rate_to_base`; a code with two different rates has none."""
+    table = rates.group_by(rate_currency=rates["currency"].upper()).aggregate(
+        rate_to_base=rates["to_base"].min(), kinds=rates["to_base"].nunique()
+    )
+    return table.filter(table["kinds"] == 1).drop("kinds")
 
 
 def _scalar(engine: Engine, value: Value) -> int | float | None:

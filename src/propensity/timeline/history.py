@@ -167,14 +167,14 @@ def _attributes(canonical: Canonical, spine: Table) -> Table:
     table = joined_left(spine, leads.select("lead_id", *own, **_extras(leads, extras)), "lead_id")
     table = _hide_unknown(table, extras)
     if "accounts" in canonical.tables:
-        table = joined_left(table, _accounts_at(canonical, spine), SNAPSHOT)
+        table = joined_left(table, accounts_at(canonical, spine), SNAPSHOT)
     if "products" in canonical.tables:
         products: Table = canonical.tables["products"]
         table = joined_left(table, products.select("product", "price"), "product")
     return table
 
 
-def _accounts_at(canonical: Canonical, spine: Table) -> Table:
+def accounts_at(canonical: Canonical, spine: Table) -> Table:
     """Per snapshot, the account's row that is valid at as_of, its columns prefixed `account_`."""
     accounts: Table = canonical.tables["accounts"]
     extras = tuple(canonical.config.tables["accounts"].extra)

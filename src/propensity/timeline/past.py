@@ -1,0 +1,188 @@
+"""What became of earlier leads, as it was known at each as_of: the cut behind past conversion rates.
+
+A past lead of a snapshot was created before as_of - H (H: the horizon). It converted when, by what was known strictly
+before as_of, it entered the outcome stage or a later one within H of its creation and was not disqualified first; an entry
+from before its creation counts. For flat data the outcome column says so, known H plus the recording lag after creation.
+
+No lead is joined with instants. What is known of a lead changes a few times: those changes and the questions (a group
+and an as_of) are put into one order of time, and running sums of integers answer every question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import ibis
+
+from propensity.timeline.history import ACCOUNT_PREFIX, SNAPSHOT, History, accounts_at, joined_left
+
+if TYPE_CHECKING:
+    from propensity.engines.untyped import Table, Value
+    from propensity.sources.canonical import Canonical
+
+EVERY = "every"
+"""The group of all leads, which the base rate is of."""
+PAST_PREFIX = "past_"
+QUESTION, CHANGE = 0, 1
+"""At equal times a question goes first: what becomes known at as_of is not known at as_of."""
+_COUNTS = ("leads", "conversions")
+_DAY_US = 86_400_000_000
+
+
+def past_groups(canonical: Canonical) -> dict[str, str]:
+    """What past leads are grouped by, and the column of the attributes that says it; empty for data without dates."""
+    present = canonical.present
+    if not canonical.dated or ("stages" not in canonical.tables and not canonical.flat):
+        return {}
+    groups = {"source": "source"} if "source" in present["leads"] else {}
+    if "account_id" in present["leads"]:
+        if "industry" in present.get("accounts", ()):
+            groups["industry"] = ACCOUNT_PREFIX + "industry"
+        groups["account"] = "account_id"
+    return groups
+
+
+def past_column(group: str, count: str) -> str:
+    """The attribute that counts a group's past `leads` or `conversions`."""
+    return f"{PAST_PREFIX}{group}_{count}"
+
+
+def with_past(canonical: Canonical, history: History) -> History:
+    """Add to the attributes, per group and for `every` lead, `past_<group>_leads` and `past_<group>_conversions`.
+
+    They count the past leads of the snapshot's own source, industry (as of then) or account, without the lead itself
+    (int64; 0 where there is none, and where the group is unknown). A past lead is of the industry that its account had
+    when its horizon ended: what the company became later is not counted against that.
+    """
+    groups = past_groups(canonical)
+    if not groups:
+        return history
+    changes = _changes(canonical, groups)
+    attributes = history.attributes.mutate(
+        _at_us=canonical.engine.functions.epoch_us(history.attributes["as_of"])
+    )
+    answers = [_own(attributes, changes, groups)]
+    for group, column in {**groups, EVERY: None}.items():
+        counted = _answers(attributes, changes, group, column)
+        keys = ("as_of",) if column is None else (column, "as_of")
+        answers.append(joined_left(attributes.select(SNAPSHOT, *keys), counted, *keys).drop(*keys))
+    for answer in answers:
+        attributes = joined_left(attributes, answer, SNAPSHOT)
+    counts = {
+        past_column(group, count): _without_own(attributes, group, count)
+        for group in (*groups, EVERY)
+        for count in _COUNTS
+    }
+    helpers = [_own_column(group, count) for group in (*groups, EVERY) for count in _COUNTS]
+    return replace(history, attributes=attributes.mutate(**counts).drop("_at_us", *helpers))
+
+
+def _changes(canonical: Canonical, groups: dict[str, str]) -> Table:
+    """`lead_id`, `at_us`, the groups' names, `leads` and `conversions`: by how much what is known changes then (int64)."""
+    epoch, outcome = canonical.engine.functions.epoch_us, canonical.config.outcome
+    horizon_us = outcome.horizon_days * _DAY_US
+    leads: Table = canonical.tables["leads"]
+    leads = leads.mutate(
+        snapshot_id=leads["lead_id"],
+        as_of=leads["created_at"] + ibis.interval(days=outcome.horizon_days),
+        at_us=epoch(leads["created_at"]) + horizon_us,
+        leads=ibis.literal(1, "int64"),
+    )
+    if "industry" in groups:
+        then = accounts_at(canonical, leads.select(SNAPSHOT, "account_id", "as_of"))
+        leads = joined_left(leads, then.select(SNAPSHOT, industry=ACCOUNT_PREFIX + "industry"), SNAPSHOT)
+    known = {group: leads["industry" if group == "industry" else column] for group, column in groups.items()}
+    leads = leads.mutate(**{f"_{group}": value.cast("string") for group, value in known.items()})
+    keys = ["lead_id", *(f"_{group}" for group in groups)]
+    if canonical.flat:
+        told = leads.filter(leads["outcome"].notnull())
+        lag_us = round(outcome.recording_lag_days * _DAY_US)
+        return told.select(
+            *keys, "leads", at_us=told["at_us"] + lag_us, conversions=told["outcome"].cast("int64")
+        )
+    created = leads.select(*keys, "leads", "at_us", conversions=ibis.literal(0, "int64"))
+    turned = _turns(canonical, leads.select(*keys, ended_us="at_us"))
+    return created.union(
+        turned.select(*keys, leads=ibis.literal(0, "int64"), at_us="at_us", conversions="conversions").select(
+            *created.columns
+        )
+    )
+
+
+def _turns(canonical: Canonical, leads: Table) -> Table:
+    """When a lead whose horizon ended becomes known as converted (1), or no longer so (-1)."""
+    epoch, outcome = canonical.engine.functions.epoch_us, canonical.config.outcome
+    stages: Table = canonical.tables["stages"]
+    converting = list(outcome.converting)
+    ends = stages.filter(stages["stage"].isin([*converting, *outcome.disqualified_stages]))
+    told = ends.join(leads, "lead_id")
+    entered = epoch(told["entered_at"])
+    known = ibis.greatest(entered, epoch(told["recorded_at"]), told["ended_us"])
+    told = told.mutate(at_us=known, entered_us=entered, converts=told["stage"].isin(converting))
+    keys = [*leads.columns, "at_us"]
+    news = told.group_by(keys).aggregate(
+        converted_us=told["entered_us"].min(where=told["converts"]),
+        disqualified_us=told["entered_us"].min(where=~told["converts"]),
+    )
+    so_far = ibis.cumulative_window(group_by="lead_id", order_by="at_us")
+    news = news.mutate(
+        converted_us=news["converted_us"].min().over(so_far),
+        disqualified_us=news["disqualified_us"].min().over(so_far),
+    )
+    first = news["disqualified_us"].isnull() | (news["disqualified_us"] >= news["converted_us"])
+    state = ((news["converted_us"] < news["ended_us"]) & first).fill_null(ibis.literal(False)).cast("int64")
+    news = news.mutate(state=state)
+    before = news["state"].lag(1).over(ibis.window(group_by="lead_id", order_by="at_us"))
+    news = news.mutate(conversions=news["state"] - before.fill_null(0))
+    return news.filter(news["conversions"] != 0)
+
+
+def _answers(attributes: Table, changes: Table, group: str, column: str | None) -> Table:
+    """Per group and as_of of the snapshots: the sums of all changes strictly before as_of."""
+    one = ibis.literal(EVERY)
+    nothing = ibis.literal(0, "int64")
+    asked = attributes.select(
+        "as_of", at_us="_at_us", group=one if column is None else attributes[column]
+    ).distinct()
+    asked = asked.filter(asked["group"].notnull())
+    asked = asked.mutate(order=ibis.literal(QUESTION, "int8"), leads=nothing, conversions=nothing)
+    told = changes.select(
+        "at_us", "leads", "conversions", group=one if column is None else changes[f"_{group}"]
+    )
+    told = told.filter(told["group"].notnull()).mutate(
+        order=ibis.literal(CHANGE, "int8"), as_of=ibis.null(asked["as_of"].type())
+    )
+    both = asked.union(told.select(*asked.columns))
+    so_far = ibis.cumulative_window(group_by="group", order_by=["at_us", "order"])
+    sums = both.mutate(**{past_column(group, count): both[count].sum().over(so_far) for count in _COUNTS})
+    sums = sums.filter(sums["order"] == QUESTION)
+    counts = [past_column(group, count) for count in _COUNTS]
+    return (
+        sums.select("as_of", *counts)
+        if column is None
+        else sums.select("as_of", *counts, **{column: "group"})
+    )
+
+
+def _own(attributes: Table, changes: Table, groups: dict[str, str]) -> Table:
+    """Per snapshot, what the lead itself adds to each group's sums."""
+    left = attributes.select(SNAPSHOT, "_at_us", "lead_id", **{f"own_{g}": c for g, c in groups.items()})
+    told = left.join(changes, "lead_id")
+    told = told.filter(told["at_us"] < told["_at_us"])
+    sums: dict[str, Value] = {}
+    for count in _COUNTS:
+        sums[_own_column(EVERY, count)] = told[count].sum()
+        for group in groups:
+            same = told[f"own_{group}"] == told[f"_{group}"]
+            sums[_own_column(group, count)] = told[count].sum(where=same)
+    return told.group_by(SNAPSHOT).aggregate(**sums)
+
+
+def _own_column(group: str, count: str) -> str:
+    return f"_own_{group}_{count}"
+
+
+def _without_own(attributes: Table, group: str, count: str) -> Value:
+    whole, own = attributes[past_column(group, count)], attributes[_own_column(group, count)]
+    return whole.fill_null(0) - own.fill_null(0)
