@@ -57,7 +57,9 @@ def world_of(without: tuple[str, ...] = (), **tables: tuple[str, ...] | None) ->
 @contextmanager
 def opened(world: World, **tree: Any):
     with TemporaryDirectory() as folder:
-        few = {**worlds.TREE["features"], **tree.get("features", {})}
+        needy = ("ideal_customer", "fiscal_year_ends")
+        few = {name: value for name, value in worlds.TREE["features"].items() if name not in needy}
+        few |= tree.get("features", {})
         canonical = open_world(world, {**tree, "features": few}, Path(folder))
         try:
             yield canonical

@@ -43,6 +43,21 @@ def test_nasty_world_scores_what_the_oracle_says(nasty):
     assert differences(crm, rows, [feature.name for feature in query.features]) == []
 
 
+NEW = (
+    "firmographic_has_authority", "firmographic_fits_industry", "firmographic_fits_country", "firmographic_fits_region",
+    "firmographic_fits_employee_count", "firmographic_fits_annual_revenue", "firmographic_fits_seniority",
+    "firmographic_fits_score", "firmographic_fits_copy_right", "firmographic_ideal_customer_share",
+    "firmographic_source_past_rate", "firmographic_industry_past_rate", "firmographic_account_past_rate",
+    "engagement_median_response_hours", "budget_capacity_amount", "budget_covers_price", "budget_days_to_fiscal_year_end",
+)  # fmt: skip
+
+
+def test_features_of_few_rows_take_several_values_in_the_nasty_world(nasty):
+    canonical, _ = nasty
+    rows = rows_of(features_of(canonical, scoring_spine(canonical, AS_OF)))
+    assert [name for name in NEW if len({row[name] for row in rows} - {None}) < 2] == []
+
+
 @settings(max_examples=9, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=worlds.many_worlds)
 def test_drawn_worlds_train_on_what_the_oracle_says(bench, drawn):

@@ -40,6 +40,23 @@ TREE: dict[str, Any] = {
         "free_mail_domains": ["Example.ORG"],
         "half_lives_days": [0.5, 7, 30],
         "exclude": ["budget_latest_amount"],
+        "past_rate_pseudo_leads": 3,
+        "fiscal_year_end": "02-29",
+        "fiscal_year_ends": {"de": "04-30", "Nowhere": "05-01"},
+        "ideal_customer": {
+            "industry": ["Just in", "steel"],
+            "country": ["de", "nowhere"],
+            "region": ["south"],
+            "employee_count": {"min": 7, "max": 10},
+            "annual_revenue": {"max": 900_000},
+            "seniority": 3,
+            "extra": {
+                "score": {"min": 4, "max": 8},
+                "word": {"words": ["LATER"]},
+                "copy_right": {"min": 1},
+                "heat": {"max": 1},
+            },
+        },
     },
 }
 TITLES = (
@@ -75,11 +92,18 @@ def nasty_world() -> World:
         "budgets": _budgets(),
         "products": [
             {"product": "crm", "price": 1000.0, "currency": None},
+            {"product": "lower", "price": 50.0, "currency": "usd"},
+            {"product": "unclear", "price": 50.0, "currency": "CHF"},
             {"product": "free", "price": 0.0, "currency": "EUR"},
             {"product": "us", "price": 500.0, "currency": "USD"},
             {"product": "far", "price": 500.0, "currency": "ZZZ"},
         ],
-        "rates": [{"currency": "USD", "to_base": 0.9}, {"currency": "GBP", "to_base": 1.1}],
+        "rates": [
+            {"currency": "USD", "to_base": 0.9},
+            {"currency": "gbp", "to_base": 1.1},
+            {"currency": "CHF", "to_base": 1.0},
+            {"currency": "chf", "to_base": 2.0},
+        ],
     }
     whole = {
         name: [{column: row.get(column) for column in COLUMNS[name]} for row in rows]
@@ -89,7 +113,7 @@ def nasty_world() -> World:
 
 
 def _leads() -> list[dict[str, Any]]:
-    products = ("crm", "free", "us", "far", "unheard of", None)
+    products = ("crm", "free", "lower", "unclear", "us", "far", "unheard of", None)
     emails = ("a@GMAIL.com", "b@example.org", "c@firm.de", "no address", "@", "x@y@web.de", None)
     rows: list[dict[str, Any]] = [
         {
@@ -100,7 +124,8 @@ def _leads() -> list[dict[str, Any]]:
             "source": ("Event", "web", None)[number % 3],
             "product": products[number % len(products)],
             "email": emails[number % len(emails)],
-            "country": (None, "DE")[number % 2],
+            "country": (None, "DE", "nowhere")[number % 3],
+            "region": (None, "Deep South", "Southern")[number % 3],
             "price": float(number),
             "account_industry": "the lead's own",
             "copy_right": number % 2 == 0,
@@ -113,6 +138,15 @@ def _leads() -> list[dict[str, Any]]:
             "owner": "rep",
         }
         for number, title in enumerate(TITLES)
+    ]
+    rows += [
+        {
+            "lead_id": f"P{number}",
+            "created_at": at,
+            "account_id": ("A1", "A2", "A3")[number % 3],
+            "source": ("Event", "web")[number % 2],
+        }
+        for number, at in enumerate([*[BASE] * 8, AS_OF - 30 * DAY, AS_OF - 30 * DAY - US, BASE + DAY])
     ]
     edges = {"just_before": AS_OF - US, "exactly": AS_OF, "after": AS_OF + DAY, "idle": BASE, "quiet": BASE}
     return rows + [{"lead_id": name, "created_at": at, "account_id": "A1"} for name, at in edges.items()]
@@ -131,7 +165,7 @@ def _accounts() -> list[dict[str, Any]]:
         {**first, "valid_from": AS_OF - US, "industry": "just in time", "employee_count": 7.0},
         {**first, "valid_from": AS_OF, "industry": "too late", "heat": 3.0, "heat__known_at": BASE},
         {"account_id": "A2", "annual_revenue": 5e6, "currency": "ZZZ", "valid_from": BASE, "founded_on": BASE - 4000 * DAY},
-        {"account_id": "A2", "annual_revenue": 6e6, "employee_count": 12.0, "valid_from": BASE + 60 * DAY, "heat": 2.0, "heat__known_at": AS_OF},
+        {"account_id": "A2", "annual_revenue": 6e6, "employee_count": 12.0, "industry": "glass", "valid_from": BASE + 60 * DAY, "heat": 2.0, "heat__known_at": AS_OF},
         {"account_id": "A3", "industry": "not yet", "valid_from": AS_OF + DAY, "founded_on": AS_OF + DAY},
         {"account_id": "nobody's", "industry": "unused", "valid_from": None},
     ]  # fmt: skip
@@ -171,6 +205,12 @@ def _activities() -> list[dict[str, Any]]:
         _act("T03", "email_sent", AS_OF - 2 * DAY, AS_OF - DAY),
         _act("T04", "meeting", AS_OF - 3 * DAY, direction="inbound", value=-0.0015),
         _act("T05", "email_reply", AS_OF - 3 * DAY),
+        # Two approaches, one reply: the first waits longer. Two replies: the first counts.
+        _act("T08", "email_sent", AS_OF - 9 * DAY),
+        _act("T08", "email_sent", AS_OF - 8 * DAY),
+        _act("T08", "email_reply", AS_OF - 7 * DAY),
+        _act("T08", "email_reply", AS_OF - 6 * DAY),
+        _act("T08", "email_open", AS_OF - 8 * DAY + US),
         # Unknown type, direction and channel.
         _act("T06", "smoke_signal", AS_OF - DAY, channel="smoke", value=3.0),
         _act(
@@ -218,6 +258,21 @@ def _stages() -> list[dict[str, Any]]:
         stage("T10", "prospect", AS_OF + 2 * DAY),
         stage("T11", "working", AS_OF - 9 * DAY, AS_OF),
         stage("T11", "Working", AS_OF - 9 * DAY, AS_OF - US),
+        # What became of earlier leads: within the horizon or just not, known in time or just not.
+        stage("P0", "prospect", BASE + 5 * DAY),
+        stage("P1", "prospect", BASE + 30 * DAY),
+        stage("P2", "customer", BASE + 30 * DAY - US),
+        stage("P3", "prospect", BASE + 5 * DAY, AS_OF),
+        stage("P4", "prospect", BASE + 5 * DAY, AS_OF - US),
+        stage("P5", "prospect", BASE + 5 * DAY),
+        stage("P5", "disqualified", BASE + 4 * DAY, AS_OF - US),
+        stage("P6", "prospect", BASE + 5 * DAY),
+        stage("P6", "disqualified", BASE + 5 * DAY, AS_OF - 9 * DAY),
+        stage("P7", "disqualified", BASE + 4 * DAY),
+        stage("P7", "prospect", BASE + 5 * DAY),
+        stage("P8", "prospect", AS_OF - 20 * DAY),
+        stage("P9", "prospect", AS_OF - 20 * DAY),
+        stage("P10", "customer", BASE - DAY, BASE + 50 * DAY),
     ]
 
 
@@ -239,5 +294,8 @@ def _budgets() -> list[dict[str, Any]]:
         budget(20.0, AS_OF - DAY, lead_id="T02", kind="stated", currency="ZZZ"),
         budget(-5.0, AS_OF - DAY, lead_id="T03", kind="rumour"),
         budget(0.0, AS_OF - DAY, account_id="nowhere", kind="stated"),
+        budget(1000.0, AS_OF - US, lead_id="T08", kind="quote"),
+        budget(5000.0, AS_OF - DAY, lead_id="T08", kind="funding", currency="eur"),
+        budget(999.0, AS_OF - 2 * DAY, lead_id="T16", kind="stated", currency="usd"),
         budget(1.0, AS_OF - DAY, account_id="A9", kind="stated"),
     ]

@@ -34,6 +34,17 @@ TREE: dict[str, Any] = {
         "half_lives_days": [2],
         "channels": ["web", "phone"],
         "budget_kinds": ["stated", "quote"],
+        "past_rate_pseudo_leads": 0.5,
+        "fiscal_year_end": "02-29",
+        "fiscal_year_ends": {"at": "01-31"},
+        "ideal_customer": {
+            "industry": ["Steel"],
+            "country": ["de"],
+            "employee_count": {"min": 1},
+            "annual_revenue": {"min": 0.1, "max": 1000},
+            "seniority": 4,
+            "extra": {"score": {"min": 2}, "tag": {"words": ["a", "b c"]}},
+        },
         "activity_types": {
             "pricing_view": {"phrase": "viewed", "direction": "inbound", "channel": "web", "intent": True},
             "call": {"phrase": "called", "direction": "outbound", "channel": "phone", "reply": True},
@@ -43,7 +54,7 @@ TREE: dict[str, Any] = {
 }
 COLUMNS = {
     "leads": (
-        "lead_id", "created_at", "account_id", "email", "title", "source", "product", "deal_value", "owner",
+        "lead_id", "created_at", "account_id", "email", "title", "source", "country", "product", "deal_value", "owner",
         "do_not_contact", "score", "score__known_at", "tag",
     ),
     "accounts": (
@@ -58,7 +69,7 @@ COLUMNS = {
 }  # fmt: skip
 LEADS = ("L0", "L1", "L2", "L3", "L4", "L5")
 ACCOUNTS = ("A0", "A1", "A2")
-MONEY = (0.0, 0.1, 250.0, 1e6)
+MONEY = (0.0, 0.1, 250.0, 1000.0, 1e6)
 STILL = {
     "products": [
         {"product": "crm", "price": 1000.0, "currency": None},
@@ -79,7 +90,7 @@ later_times = st.builds(
 )
 lags = st.sampled_from([None, None, 0 * DAY, US, DAY / 2, 10 * DAY, 90 * DAY, -DAY])
 accounts = st.sampled_from([None, *ACCOUNTS])
-currencies = st.sampled_from([None, "EUR", "USD", "ZZZ"])
+currencies = st.sampled_from([None, "EUR", "eur", "USD", "Usd", "ZZZ"])
 
 
 @st.composite
@@ -89,10 +100,11 @@ def lead(draw: st.DrawFn, name: str = "L0", created: st.SearchStrategy[datetime]
         "created_at": draw(created),
         "account_id": draw(accounts),
         "email": draw(st.sampled_from([None, "a@gmail.com", "b@firm.de"])),
-        "title": draw(st.sampled_from([None, "CTO", "Geb\u00fchr", "VP Sales"])),
+        "title": draw(st.sampled_from([None, "CTO", "Geb\u00fchr", "VP Sales", "Eink\u00e4ufer"])),
         "source": draw(st.sampled_from([None, "event", "web"])),
+        "country": draw(st.sampled_from([None, "DE", "AT"])),
         "product": draw(st.sampled_from([None, "crm", "us", "far"])),
-        "tag": draw(st.sampled_from([None, "a"])),
+        "tag": draw(st.sampled_from([None, "a", "B-C", "ab"])),
         **draw(changing_state()),
         "score": draw(st.sampled_from([None, 1.0, 2.0])),
         "score__known_at": draw(st.none() | times),
@@ -117,7 +129,7 @@ def account(draw: st.DrawFn, valid_from: st.SearchStrategy[datetime | None]) -> 
         "employee_count": draw(st.sampled_from([None, 0.0, 30.0])),
         "annual_revenue": draw(st.sampled_from([None, *MONEY])),
         "currency": draw(currencies),
-        "founded_on": draw(st.sampled_from([None, BASE - 1000 * DAY])),
+        "founded_on": draw(st.sampled_from([None, BASE - 1000 * DAY, BASE + 30 * DAY, BASE + 31 * DAY])),
         "valid_from": draw(valid_from),
         "heat": draw(st.sampled_from([None, 1.0, 2.0])),
         "heat__known_at": draw(st.none() | times),

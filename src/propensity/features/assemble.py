@@ -60,7 +60,9 @@ def assemble(
             facts = _PREPARED[over](history.facts[over], config)
             table = joined_left(table, _totals(facts, (SNAPSHOT,), specs), SNAPSHOT)
             table = table.mutate(**{f.name: _typed(f, table[f.name]) for f in specs})
-    for feature in derived:
+    table = table.mutate(**{f.name: _typed(f, value_of(f, table)) for f in derived if not f.origin})
+    # Those of the data scientist's own may be made of each other.
+    for feature in (f for f in derived if f.origin):
         table = table.mutate(**{feature.name: _typed(feature, value_of(feature, table))})
     return table.select(*keys, *(feature.name for feature in features))
 

@@ -115,12 +115,14 @@ def _person(config: Config, columns: Collection[str]) -> list[Feature]:
             )
         )
         features.append(
-            _number(
-                "has_authority",
+            Feature(
+                "firmographic_has_authority",
+                "firmographic",
                 "authority",
                 "",
                 "may decide a purchase by job title",
-                lambda t: has_authority(t["title"], config.features),
+                "features",
+                lambda t: has_authority(t["title"], t["firmographic_seniority_rank"], config.features),
                 null_when="title is unknown",
                 zero="may not decide a purchase by job title",
             )

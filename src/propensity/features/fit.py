@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import ibis
 
 from propensity.errors import ConfigError
 from propensity.features.spec import Feature
-from propensity.features.titles import seniority_rank
 from propensity.features.words import holds, pattern_of
 from propensity.timeline.history import ACCOUNT_PREFIX
 
@@ -49,7 +48,7 @@ def fit_features(
         tests[name] = _extra_test(name, criterion, extras)
     features = [_criterion(name, test) for name, test in tests.items()]
     if features:
-        features.append(_total([feature.name for feature in features]))
+        features.append(_total(list(tests.values())))
     return features
 
 
@@ -76,7 +75,7 @@ def _criteria(
     if ideal.seniority is not None:
         _need("seniority", "title", leads="title" in lead_columns)
         least = ideal.seniority
-        tests["seniority"] = lambda t: seniority_rank(t["title"], config) >= least
+        tests["seniority"] = lambda t: t["firmographic_seniority_rank"] >= least
     return tests
 
 
@@ -92,9 +91,11 @@ def _need(criterion: str, column: str | None = None, **mapped: bool) -> None:
     if any(mapped.values()):
         return
     column = column or criterion
+    needed = " or ".join(f"{table}.{column}" for table in mapped)
+    if "accounts" in mapped:
+        needed += " (and leads.account_id)"
     raise ConfigError(
-        f"features.ideal_customer.{criterion} needs {' or '.join(f'{table}.{column}' for table in mapped)}, which is not "
-        f"mapped{' or has no leads.account_id to be found by' if 'accounts' in mapped else ''}. Map it under "
+        f"features.ideal_customer.{criterion} needs {needed}, which is not mapped. Map it under "
         f"{' or '.join(f'tables.{table}.columns' for table in mapped)}, or leave the criterion out."
     )
 
@@ -138,15 +139,16 @@ def _criterion(name: str, test: Test) -> Feature:
     )
     return Feature(
         f"firmographic_fits_{name}", "firmographic", _CONCEPT, "",
-        f"the {word} is that of our ideal customer", "attributes", lambda t: test(t).cast("float64"),
+        f"the {word} is that of our ideal customer", "features", lambda t: test(t).cast("float64"),
         null_when=f"{word} is unknown", zero=f"the {word} is not that of our ideal customer",
     )  # fmt: skip
 
 
-def _total(names: list[str]) -> Feature:
+def _total(tests: Sequence[Test]) -> Feature:
     def share(table: Table) -> Value:
-        met: Value = sum((table[name].fill_null(0.0) for name in names), start=ibis.literal(0.0))
-        known: Value = sum((table[name].notnull().cast("float64") for name in names), start=ibis.literal(0.0))
+        results = [test(table).cast("float64") for test in tests]
+        met: Value = sum((result.fill_null(0.0) for result in results), start=ibis.literal(0.0))
+        known: Value = sum((result.notnull().cast("float64") for result in results), start=ibis.literal(0.0))
         return met / known.nullif(0)
 
     return Feature(

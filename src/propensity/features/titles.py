@@ -187,12 +187,12 @@ def department(title: Value, config: FeaturesConfig) -> Value:
     return _first(title, department_rules(config), ibis.literal(OTHER_DEPARTMENT), "string")
 
 
-def has_authority(title: Value, config: FeaturesConfig) -> Value:
+def has_authority(title: Value, rank: Value, config: FeaturesConfig) -> Value:
     """1 where the title carries authority to decide a purchase, else 0 (float64); null where the title is.
 
     The first rule of the list that fits decides; where none does, a rank of `titles.authority_rank` or above.
     """
-    by_rank = (seniority_rank(title, config) >= config.titles.authority_rank).cast("float64")
+    by_rank = (rank >= config.titles.authority_rank).cast("float64")
     rules = [(pattern, float(authority)) for pattern, authority in authority_rules(config)]
     return _first(title, rules, by_rank, "float64")
 

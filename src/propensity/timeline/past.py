@@ -10,6 +10,7 @@ and an as_of) are put into one order of time, and running sums of integers answe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -59,23 +60,22 @@ def with_past(canonical: Canonical, history: History) -> History:
     if not groups:
         return history
     changes = _changes(canonical, groups)
-    attributes = history.attributes.mutate(
-        _at_us=canonical.engine.functions.epoch_us(history.attributes["as_of"])
-    )
-    answers = [_own(attributes, changes, groups)]
+    attributes, changes = history.attributes, _changes(canonical, groups)
+    epoch_us = canonical.engine.functions.epoch_us
+    own = _own(attributes, changes, groups, epoch_us)
+    joined = attributes.left_join(own, attributes[SNAPSHOT] == own["_own_snapshot"])
     for group, column in {**groups, EVERY: None}.items():
-        counted = _answers(attributes, changes, group, column)
-        keys = ("as_of",) if column is None else (column, "as_of")
-        answers.append(joined_left(attributes.select(SNAPSHOT, *keys), counted, *keys).drop(*keys))
-    for answer in answers:
-        attributes = joined_left(attributes, answer, SNAPSHOT)
+        answers = _answers(attributes, changes, group, column, epoch_us)
+        same = [attributes["as_of"] == answers[f"_{group}_as_of"]]
+        same += [] if column is None else [attributes[column] == answers[f"_{group}_key"]]
+        joined = joined.left_join(answers, same)
     counts = {
-        past_column(group, count): _without_own(attributes, group, count)
+        past_column(group, count): joined[past_column(group, count)].fill_null(0)
+        - joined[_own_column(group, count)].fill_null(0)
         for group in (*groups, EVERY)
         for count in _COUNTS
     }
-    helpers = [_own_column(group, count) for group in (*groups, EVERY) for count in _COUNTS]
-    return replace(history, attributes=attributes.mutate(**counts).drop("_at_us", *helpers))
+    return replace(history, attributes=joined.select(*attributes.columns, **counts))
 
 
 def _changes(canonical: Canonical, groups: dict[str, str]) -> Table:
@@ -138,51 +138,63 @@ def _turns(canonical: Canonical, leads: Table) -> Table:
     return news.filter(news["conversions"] != 0)
 
 
-def _answers(attributes: Table, changes: Table, group: str, column: str | None) -> Table:
-    """Per group and as_of of the snapshots: the sums of all changes strictly before as_of."""
-    one = ibis.literal(EVERY)
+def _answers(
+    attributes: Table,
+    changes: Table,
+    group: str,
+    column: str | None,
+    epoch_us: Callable[[Value], Value],
+) -> Table:
+    """Per group and as_of of the snapshots (`_<group>_key`, `_<group>_as_of`): the sums of all changes before as_of."""
     nothing = ibis.literal(0, "int64")
     asked = attributes.select(
-        "as_of", at_us="_at_us", group=one if column is None else attributes[column]
+        "as_of", at_us=epoch_us(attributes["as_of"]), key=_key(attributes, column)
     ).distinct()
-    asked = asked.filter(asked["group"].notnull())
-    asked = asked.mutate(order=ibis.literal(QUESTION, "int8"), leads=nothing, conversions=nothing)
-    told = changes.select(
-        "at_us", "leads", "conversions", group=one if column is None else changes[f"_{group}"]
+    asked = asked.filter(asked["key"].notnull()).mutate(
+        order=ibis.literal(QUESTION, "int8"), leads=nothing, conversions=nothing
     )
-    told = told.filter(told["group"].notnull()).mutate(
-        order=ibis.literal(CHANGE, "int8"), as_of=ibis.null(asked["as_of"].type())
+    own = None if column is None else f"_{group}"
+    told = changes.filter(_key(changes, own).notnull())
+    told = told.select(
+        "at_us",
+        "leads",
+        "conversions",
+        as_of=ibis.null(asked["as_of"].type()),
+        key=_key(told, own),
+        order=ibis.literal(CHANGE, "int8"),
     )
     both = asked.union(told.select(*asked.columns))
-    so_far = ibis.cumulative_window(group_by="group", order_by=["at_us", "order"])
-    sums = both.mutate(**{past_column(group, count): both[count].sum().over(so_far) for count in _COUNTS})
-    sums = sums.filter(sums["order"] == QUESTION)
-    counts = [past_column(group, count) for count in _COUNTS]
-    return (
-        sums.select("as_of", *counts)
-        if column is None
-        else sums.select("as_of", *counts, **{column: "group"})
+    so_far = ibis.cumulative_window(group_by="key", order_by=["at_us", "order"])
+    sums = both.select(
+        "order",
+        **{f"_{group}_key": both["key"], f"_{group}_as_of": both["as_of"]},
+        **{past_column(group, count): both[count].sum().over(so_far) for count in _COUNTS},
     )
+    return sums.filter(sums["order"] == QUESTION).drop("order")
 
 
-def _own(attributes: Table, changes: Table, groups: dict[str, str]) -> Table:
-    """Per snapshot, what the lead itself adds to each group's sums."""
-    left = attributes.select(SNAPSHOT, "_at_us", "lead_id", **{f"own_{g}": c for g, c in groups.items()})
+def _key(table: Table, column: str | None) -> Value:
+    return ibis.literal(EVERY) if column is None else table[column]
+
+
+def _own(
+    attributes: Table, changes: Table, groups: dict[str, str], epoch_us: Callable[[Value], Value]
+) -> Table:
+    """Per snapshot (`_own_snapshot`), what the lead itself adds to each group's sums."""
+    keys = {f"own_{group}": column for group, column in groups.items()}
+    left = attributes.select(
+        "lead_id", _own_snapshot=SNAPSHOT, as_of_us=epoch_us(attributes["as_of"]), **keys
+    )
     told = left.join(changes, "lead_id")
-    told = told.filter(told["at_us"] < told["_at_us"])
+    told = told.filter(told["at_us"] < told["as_of_us"])
     sums: dict[str, Value] = {}
     for count in _COUNTS:
         sums[_own_column(EVERY, count)] = told[count].sum()
         for group in groups:
             same = told[f"own_{group}"] == told[f"_{group}"]
             sums[_own_column(group, count)] = told[count].sum(where=same)
-    return told.group_by(SNAPSHOT).aggregate(**sums)
+    return told.group_by("_own_snapshot").aggregate(**sums)
 
 
 def _own_column(group: str, count: str) -> str:
     return f"_own_{group}_{count}"
-
-
-def _without_own(attributes: Table, group: str, count: str) -> Value:
-    whole, own = attributes[past_column(group, count)], attributes[_own_column(group, count)]
-    return whole.fill_null(0) - own.fill_null(0)
