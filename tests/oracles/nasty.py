@@ -45,7 +45,7 @@ TREE: dict[str, Any] = {
         "fiscal_year_ends": {"de": "04-30", "Nowhere": "05-01"},
         "ideal_customer": {
             "industry": ["Just in", "steel"],
-            "country": ["de", "nowhere"],
+            "country": ["de"],
             "region": ["south"],
             "employee_count": {"min": 7, "max": 10},
             "annual_revenue": {"max": 900_000},

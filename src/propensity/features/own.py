@@ -107,7 +107,7 @@ def _refuse_other_rows(feature: Feature, value: Any) -> None:
             "it mixes the rows of several leads or instants (a window, a subquery or, over attributes and features, an "
             "aggregate), and so could see what was not known yet",
         )
-    if operation.find((ops.Impure, ops.TimestampNow, ops.DateNow, ops.TimeNow), filter=ops.Value):
+    if operation.find((ops.Impure, ops.TimestampNow, ops.DateNow), filter=ops.Value):
         raise _mistake(
             feature, "it reads the clock or draws at random, so that no run would give what the last one gave"
         )
