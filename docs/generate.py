@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -64,8 +65,9 @@ def sections(
     for name, field in model.model_fields.items():
         for inner in models_in(field.annotation):
             many = "Mapping" in str(field.annotation)
+            listed = "[]" if "tuple" in str(field.annotation) else ""
             # One source needs no list, so that its keys stand right below the table's name.
-            own = "" if model is TableConfig else name
+            own = "" if model is TableConfig else name + listed
             place = ".".join(part for part in (prefix, own, "<name>" if many else "") if part)
             if inner not in seen:
                 seen.add(inner)
@@ -129,7 +131,16 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-PAGES = {"configuration.md": configuration}
+def features() -> str:
+    """docs/features.md. The engine is loaded here, and not to write the configuration."""
+    sys.path.insert(0, str(HERE))
+    try:
+        return import_module("catalogue").features_page()
+    finally:
+        sys.path.remove(str(HERE))
+
+
+PAGES = {"configuration.md": configuration, "features.md": features}
 
 
 def main() -> None:

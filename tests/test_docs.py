@@ -50,3 +50,10 @@ def test_configurations_on_the_pages_are_valid(page, place, tmp_path):
     whole = text if "tables:" in text else f"tables: {{leads: {{path: leads.csv}}}}\n{text}"
     (tmp_path / "page.yaml").write_text(whole, encoding="utf-8")
     assert "leads" in load_config(tmp_path / "page.yaml").tables
+
+
+def test_every_feature_that_ships_is_found_on_its_page():
+    page = (ROOT / "docs" / "features.md").read_text(encoding="utf-8")
+    found = re.findall(r"`((?:firmographic|budget|engagement)_\w+)`", page)
+    assert len(set(found)) > 140
+    assert {"engagement_pricing_view_count_90d", "budget_days_to_fiscal_year_end"} <= set(found)

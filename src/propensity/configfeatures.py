@@ -74,12 +74,13 @@ def _shared_pattern(pattern: str) -> str:
         raise ValueError(
             f"{pattern!r}: sets within sets and possessive repeats mean different things to engines"
         )
-    from pyarrow import ArrowInvalid, array, compute  # noqa: PLC0415 - only who writes patterns pays for it
+    import pyarrow as pa  # noqa: PLC0415 - only who writes patterns pays for it
+    import pyarrow.compute as pc  # noqa: PLC0415
 
     try:
         re.compile(pattern)
-        compute.match_substring_regex(array([""]), pattern=pattern)
-    except (re.error, ArrowInvalid) as error:
+        pc.call_function("match_substring_regex", [pa.array([""])], pc.MatchSubstringOptions(pattern))
+    except (re.error, pa.ArrowInvalid) as error:
         raise ValueError(f"{pattern!r} is no regular expression: {str(error).splitlines()[0]}") from error
     return pattern
 

@@ -42,10 +42,13 @@ def fiscal_features(
 
     def days(table: Table) -> Value:
         today = functions.to_local(table["as_of"], config.data.timezone).date()
-        known = ibis.coalesce(*(table[name] for name in countries)).lower() if ends else None
+        known: Value = ibis.coalesce(*(table[name] for name in countries)) if ends else None
+        known = known.lower() if ends else None
         month, day = (_part(known, end, ends, place) for place in (0, 1))
         this_year = _end_in(today.year(), month, day)
-        next_end = ibis.cases((this_year >= today, this_year), else_=_end_in(today.year() + 1, month, day))
+        next_end: Value = ibis.cases(
+            (this_year >= today, this_year), else_=_end_in(today.year() + 1, month, day)
+        )
         return next_end.delta(today, unit="day").cast("float64")
 
     return [
@@ -73,4 +76,5 @@ def _end_in(year: Value, month: Value, day: Value) -> Value:
     """That month and day in a year; 29 February is 28 February where there is no leap day."""
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     short = (month == _FEBRUARY) & (day == _LEAP_DAY) & ~leap
-    return ibis.date(year, month, ibis.cases((short, _LEAP_DAY - 1), else_=day))
+    last: Value = ibis.cases((short, _LEAP_DAY - 1), else_=day)
+    return ibis.date(year, month, last)

@@ -146,9 +146,12 @@ def _criterion(name: str, test: Test) -> Feature:
 
 def _total(tests: Sequence[Test]) -> Feature:
     def share(table: Table) -> Value:
-        results = [test(table).cast("float64") for test in tests]
-        met: Value = sum((result.fill_null(0.0) for result in results), start=ibis.literal(0.0))
-        known: Value = sum((result.notnull().cast("float64") for result in results), start=ibis.literal(0.0))
+        met: Value = ibis.literal(0.0)
+        known: Value = ibis.literal(0.0)
+        for test in tests:
+            result = test(table).cast("float64")
+            met += result.fill_null(0.0)
+            known += result.notnull().cast("float64")
         return met / known.nullif(0)
 
     return Feature(
