@@ -63,7 +63,7 @@ _CHIEFS = _any(
     "administrador(a)? [uú]nic[oa]|socio (director|fundador|gerente)",
     it="amministratore (delegato|unico)|amministratrice (delegata|unica)|direttore generale|direttrice generale|titolare|"
     "fondatore|socio fondatore",
-    pt="diretor(a)?[ -]geral|diretor(a)? executiv[oa]|s[oó]ci[oa]( |-)(gerente|administrador(a)?|fundador(a)?|diretor(a)?)|"
+    pt="diretor(a)?[ -]geral|diretor(a)? executiv[oa]|s[oó]ci(o|a)( |-)(gerente|administrador(a)?|fundador(a)?|diretor(a)?)|"
     "propriet[aá]ri[oa]",
     nl="algemeen directeur|directeur[ -]eigenaar|dga|eigenaar|eigenares|bestuurder|bestuursvoorzitter|oprichter|zaakvoerder",
 )
@@ -121,7 +121,7 @@ _GENERAL_MANAGEMENT = _any(
     fr="pdg|dg|g[eé]rante?|directeur g[eé]n[eé]ral|directrice g[eé]n[eé]rale|fondateur|fondatrice|propri[eé]taire",
     es="director(a)? general|gerente general|consejer[oa] delegad[oa]|president[ea]|fundador(a)?|propietari[oa]|due[ñn][oa]",
     it="amministratore (delegato|unico)|direttore generale|direttrice generale|titolare|fondatore",
-    pt="diretor(a)?[ -]geral|s[oó]ci[oa]( |-)(gerente|administrador(a)?)|propriet[aá]ri[oa]",
+    pt="diretor(a)?[ -]geral|s[oó]ci(o|a)( |-)(gerente|administrador(a)?)|propriet[aá]ri[oa]",
     nl="algemeen directeur|directeur[ -]eigenaar|dga|eigenaar|eigenares|bestuurder|bestuursvoorzitter|oprichter|zaakvoerder",
 )
 DEPARTMENTS: tuple[tuple[str, str], ...] = (
