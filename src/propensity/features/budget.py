@@ -38,52 +38,42 @@ def budget_features(
             features.append(_capacity())
             capacity = features[-1].name
     if priced:
+        features += _against_price(
+            capacity if budget_columns else None, revenue="annual_revenue" in account_columns
+        )
+    return features
+
+
+def _against_price(capacity: str | None, *, revenue: bool) -> list[Feature]:
+    """What the product costs, and whether the budget (`capacity`: the feature that holds it) or revenue reaches it."""
+    features = [
+        _feature(
+            "product_price", "price", "base currency", "the product costs {value}", "attributes", lambda t: t["price"]
+        )
+    ]  # fmt: skip
+    if capacity is not None:
+        features += [
+            _feature(
+                "to_price_ratio", "budget against price", "", "has {value} times the price as budget", "features",
+                lambda t: t["budget_latest_amount"] / t["budget_product_price"].nullif(0),
+                null_when="the last budget or the price is unknown",
+            ),
+            _feature(
+                "covers_price", "budget against price", "", "the budget covers the price", "features",
+                lambda t: (t[capacity] >= t["budget_product_price"]).cast("float64"),
+                null_when="no stated or quoted budget is known, or the price is unknown",
+                zero="the budget does not cover the price",
+            ),
+        ]  # fmt: skip
+    if revenue:
         features.append(
             _feature(
-                "product_price",
-                "price",
-                "base currency",
-                "the product costs {value}",
-                "attributes",
-                lambda t: t["price"],
+                "revenue_to_price_ratio", "revenue against price", "",
+                "the company's revenue a year is {value} times the price", "attributes",
+                lambda t: t[ACCOUNT_PREFIX + "annual_revenue"] / t["price"].nullif(0),
+                null_when="revenue or price is unknown",
             )
-        )
-        if budget_columns:
-            features.append(
-                _feature(
-                    "to_price_ratio",
-                    "budget against price",
-                    "",
-                    "has {value} times the price as budget",
-                    "features",
-                    lambda t: t["budget_latest_amount"] / t["budget_product_price"].nullif(0),
-                    null_when="the last budget or the price is unknown",
-                )
-            )
-            features.append(
-                _feature(
-                    "covers_price",
-                    "budget against price",
-                    "",
-                    "the budget covers the price",
-                    "features",
-                    lambda t: (t[capacity] >= t["budget_product_price"]).cast("float64"),
-                    null_when="no stated or quoted budget is known, or the price is unknown",
-                    zero="the budget does not cover the price",
-                )
-            )
-        if "annual_revenue" in account_columns:
-            features.append(
-                _feature(
-                    "revenue_to_price_ratio",
-                    "revenue against price",
-                    "",
-                    "the company's revenue a year is {value} times the price",
-                    "attributes",
-                    lambda t: t[ACCOUNT_PREFIX + "annual_revenue"] / t["price"].nullif(0),
-                    null_when="revenue or price is unknown",
-                )
-            )
+        )  # fmt: skip
     return features
 
 

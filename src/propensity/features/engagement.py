@@ -289,12 +289,7 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
         ),
     ]  # fmt: skip
     if replies:
-        features.append(
-            engagement_feature(
-                "median_response_hours", "response time", "hours", "usually answers within {value} hours", "activities",
-                lambda t: t["response_us"].median().cast("float64") / HOUR_US, null_when="has answered no approach",
-            )
-        )  # fmt: skip
+        features.append(_response_time())
     features += [
         engagement_feature(
             f"dialogue_count_{days}d", "dialogue", "acts", f"talked with us {{times}} in the last {days} days",
@@ -326,6 +321,13 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
                 )
             )  # fmt: skip
     return features
+
+
+def _response_time() -> Feature:
+    return engagement_feature(
+        "median_response_hours", "response time", "hours", "usually answers within {value} hours", "activities",
+        lambda t: t["response_us"].median().cast("float64") / HOUR_US, null_when="has answered no approach",
+    )  # fmt: skip
 
 
 def _share(

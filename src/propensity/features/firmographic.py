@@ -12,7 +12,7 @@ from propensity.features.titles import department, has_authority, seniority_rank
 from propensity.timeline.history import ACCOUNT_PREFIX
 
 if TYPE_CHECKING:
-    from propensity.config import Config
+    from propensity.config import Config, FeaturesConfig
     from propensity.engines import Functions
     from propensity.engines.untyped import Value
 
@@ -90,43 +90,7 @@ def _person(config: Config, columns: Collection[str]) -> list[Feature]:
             )
         )
     if "title" in columns:
-        features.append(
-            _number(
-                "seniority_rank",
-                "seniority",
-                "rank 0 to 5",
-                "seniority {value} of 5 by job title",
-                lambda t: seniority_rank(t["title"], config.features),
-                null_when="title is unknown",
-                zero="is still in training by job title",
-            )
-        )
-        features.append(
-            Feature(
-                "firmographic_department",
-                "firmographic",
-                "department",
-                "",
-                "works in {value} by job title",
-                "attributes",
-                lambda t: department(t["title"], config.features),
-                kind="category",
-                null_when="title is unknown",
-            )
-        )
-        features.append(
-            Feature(
-                "firmographic_has_authority",
-                "firmographic",
-                "authority",
-                "",
-                "may decide a purchase by job title",
-                "features",
-                lambda t: has_authority(t["title"], t["firmographic_seniority_rank"], config.features),
-                null_when="title is unknown",
-                zero="may not decide a purchase by job title",
-            )
-        )
+        features += _title(config.features)
     if "email" in columns:
         domains = [*FREE_MAIL_DOMAINS, *(domain.lower() for domain in config.features.free_mail_domains)]
         features.append(
@@ -141,6 +105,26 @@ def _person(config: Config, columns: Collection[str]) -> list[Feature]:
             )
         )
     return features
+
+
+def _title(config: FeaturesConfig) -> list[Feature]:
+    unknown = "title is unknown"
+    return [
+        _number(
+            "seniority_rank", "seniority", "rank 0 to 5", "seniority {value} of 5 by job title",
+            lambda t: seniority_rank(t["title"], config),
+            null_when=unknown, zero="is still in training by job title",
+        ),
+        Feature(
+            "firmographic_department", "firmographic", "department", "", "works in {value} by job title",
+            "attributes", lambda t: department(t["title"], config), kind="category", null_when=unknown,
+        ),
+        Feature(
+            "firmographic_has_authority", "firmographic", "authority", "", "may decide a purchase by job title",
+            "features", lambda t: has_authority(t["title"], t["firmographic_seniority_rank"], config),
+            null_when=unknown, zero="may not decide a purchase by job title",
+        ),
+    ]  # fmt: skip
 
 
 def _account(columns: Collection[str], functions: Functions) -> list[Feature]:

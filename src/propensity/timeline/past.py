@@ -59,7 +59,6 @@ def with_past(canonical: Canonical, history: History) -> History:
     groups = past_groups(canonical)
     if not groups:
         return history
-    changes = _changes(canonical, groups)
     attributes, changes = history.attributes, _changes(canonical, groups)
     epoch_us = canonical.engine.functions.epoch_us
     own = _own(attributes, changes, groups, epoch_us)
