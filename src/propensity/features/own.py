@@ -199,5 +199,6 @@ def _mistake(feature: Feature, what: str, error: BaseException | None = None) ->
 
 
 def _in_short(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    # Ibis lists a table's columns itself, which the message does for every error.
+    text = " ".join(str(error).split()).partition(" Existing columns:")[0]
     return f"{type(error).__name__}: {text[:300]}".rstrip(": .")
