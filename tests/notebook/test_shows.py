@@ -39,7 +39,7 @@ class Page(HTMLParser):
     [
         ("crm", ["data through 2026-06-01", "leads", "set aside", "warning: accounts"]),
         ("spine", ["snapshots from 2024-07 to 2026-04", "convert within 30 days"]),
-        ("data", ["136 features", "as_of 2024-07-01 to 2026-04-01"]),
+        ("data", ["143 features", "as_of 2024-07-01 to 2026-04-01"]),
         (
             "model",
             ["PropensityClassifier(max_trees=60): ", "forward recipe", "learned from as_of 2024-07-01"],
@@ -84,7 +84,7 @@ def test_a_report_holds_its_plots_and_an_interval_for_each_metric(report):
 
 
 def test_a_registered_model_does_not_show_its_trees(scored):
-    assert re.fullmatch(r"Bundle: \d+ trees on 136 features, .*", repr(scored.bundle))
+    assert re.fullmatch(r"Bundle: \d+ trees on 143 features, .*", repr(scored.bundle))
 
 
 def test_names_from_a_web_form_stay_words(small_world, tmp_path, model):

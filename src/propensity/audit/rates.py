@@ -135,7 +135,7 @@ def _described(canonical: Canonical, known: Any) -> Table:
     present = canonical.present["leads"]
     columns: dict[str, Any] = {name: known[name] for name in _LEAD_COLUMNS if name in present}
     if "title" in present:
-        columns["department"] = department(known["title"])
+        columns["department"] = department(known["title"], canonical.config.features)
     extras = canonical.config.tables["leads"].extra
     categories = [name for name, extra in extras.items() if extra.type != "number"][:_MOST_EXTRAS]
     columns |= {name: known[name].cast("string") for name in categories}
