@@ -6,62 +6,17 @@ Paths in the file are relative to the file; paths given by `--set` are relative 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from propensity.config import Config, TableConfig
 from propensity.configtables import contract_mistakes
+from propensity.configyaml import MOST_CHARACTERS, parse_yaml, refuse_what_no_value_holds
 from propensity.errors import ConfigError
 from propensity.schema import TABLES
-
-
-class _Yaml12Loader(yaml.SafeLoader):
-    """Safe YAML that means what it says, as YAML 1.2 does.
-
-    Only true and false are booleans (`yes`, `no`, `on`, `off` are words); `010` and `12:30` are words too, not 8 and
-    750; keys are words, since 1 and true are one key to Python; and a key that is there twice is a mistake, where PyYAML
-    would silently take the last.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
-                continue
-            key.tag = "tag:yaml.org,2002:str"
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    "while reading a mapping",
-                    node.start_mark,
-                    f"{key.value!r} is there twice",
-                    key.start_mark,
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_BOOL, _INT, _FLOAT = (f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float"))
-_WHOLE_NUMBER = re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$")
-
-
-_REAL_NUMBER = re.compile(
-    r"^(?:[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
-)
-_STRICTER = {_INT: _WHOLE_NUMBER, _FLOAT: _REAL_NUMBER}
-_Yaml12Loader.yaml_implicit_resolvers = {
-    first: [(tag, _STRICTER.get(tag, pattern)) for tag, pattern in known if tag != _BOOL or first in "tTfF"]
-    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _parse_yaml(text: str) -> Any:
-    return yaml.load(text, Loader=_Yaml12Loader)  # noqa: S506 - a SafeLoader
-
 
 _SUGGESTION_CUTOFF = 0.6
 _LONGEST_VALUE = 60
@@ -86,17 +41,21 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         The file is missing, is no YAML mapping, or a key or value does not fit. All mistakes are named at once.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MOST_CHARACTERS + 1)
+    except ValueError as error:
+        if not isinstance(error, UnicodeDecodeError):
+            raise ConfigError(f"{str(path)!r} is no name of a file ({error}).") from error
+        raise ConfigError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from error
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read ({error.strerror}). Give the configuration with --config."
         ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from error
     try:
-        raw = _parse_yaml(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is no valid YAML: {_in_short(error)}.") from error
+        raw = parse_yaml(text)
+        refuse_what_no_value_holds(raw)
+    except ValueError as error:
+        raise ConfigError(f"{path} {error}.") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} holds {type(raw).__name__}, not a mapping with `tables:`.")
     tree = _absolute(cast("dict[str, Any]", raw), path.resolve().parent)
@@ -107,6 +66,10 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 def parse_config(tree: Mapping[str, Any], *, base: Path, origin: str = "the configuration") -> Config:
     """Validate a mapping as YAML gives it; relative paths are taken from `base`, default ones too."""
+    try:
+        refuse_what_no_value_holds(tree)
+    except ValueError as error:
+        raise ConfigError(f"{origin} {error}.") from error
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
@@ -183,9 +146,11 @@ def _override(tree: dict[str, Any], override: str) -> None:
     if not equals or not all(keys):
         raise ConfigError(f"--set {override!r} is not dotted.key=value, such as outcome.horizon_days=45.")
     try:
-        value = _parse_yaml(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override!r}: the value is no valid YAML: {_in_short(error)}") from error
+        refuse_what_no_value_holds(keys)
+        value = parse_yaml(text)
+        refuse_what_no_value_holds(value)
+    except ValueError as error:
+        raise ConfigError(f"--set {_cut(override)}: the value {error}.") from error
     nested: Any = value
     for key in reversed(keys):
         nested = {key: nested}
@@ -205,14 +170,6 @@ def _override(tree: dict[str, Any], override: str) -> None:
     node[keys[-1]] = value
 
 
-def _in_short(error: yaml.YAMLError) -> str:
-    """What is wrong and where, on one line."""
-    problem = getattr(error, "problem", None) or str(error)
-    mark = getattr(error, "problem_mark", None)
-    where = "" if mark is None else f" (line {mark.line + 1}, column {mark.column + 1})"
-    return f"{' '.join(str(problem).split())}{where}"
-
-
 def _explain(error: ValidationError, tree: Mapping[str, Any]) -> list[str]:
     """One line a mistake: where, what, and the nearest right key."""
     lines: list[str] = []
@@ -224,7 +181,7 @@ def _explain(error: ValidationError, tree: Mapping[str, Any]) -> list[str]:
             and _is_noise(str(issue["loc"][-1]))
         ):
             continue  # the other kind of value, a mapping, is meant, and has mistakes of its own
-        where = ".".join(place)
+        where = ".".join(part if len(part) <= _LONGEST_VALUE else _cut(part) for part in place)
         message = issue["msg"].removeprefix("Value error, ")
         if issue["type"] == "extra_forbidden":
             message = f"unknown key{_nearest(issue['loc'])}"
