@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 import pyarrow as pa
 
+from propensity.engines.files import unreadable
 from propensity.errors import SourceError
 
 if TYPE_CHECKING:
@@ -96,7 +97,9 @@ _BLANK_OF_OLD = re.compile(rb"\r(?=\r)")
 
 
 def plain(path: Path, encoding: str, scratch: Callable[[], Path]) -> Path:
-    """Return a file with the same text, uncompressed and in UTF-8: `path` itself where it is that already.
+    """Return a file with the same text, uncompressed, in UTF-8 without a mark: `path` itself where it is that already.
+
+    The mark would hide the quote of a first column name from DuckDB.
 
     Raises
     ------
@@ -105,7 +108,7 @@ def plain(path: Path, encoding: str, scratch: Callable[[], Path]) -> Path:
     """
     native = codecs.lookup(encoding).name in _NATIVE_ENCODINGS
     opener = _OPENERS.get(path.suffix.lower())
-    if native and opener is None:
+    if native and opener is None and not _marked(path):
         return path
     target = scratch()
     decoder = None if native else codecs.getincrementaldecoder(encoding)()
@@ -113,7 +116,8 @@ def plain(path: Path, encoding: str, scratch: Callable[[], Path]) -> Path:
     try:
         with (opener or _open)(path) as source, target.open("wb") as out:
             while chunk := source.read(_CHUNK_BYTES):
-                out.write(chunk if decoder is None else decoder.decode(chunk).encode())
+                text = chunk if decoder is None else decoder.decode(chunk).encode()
+                out.write(text if done else text.removeprefix(codecs.BOM_UTF8))
                 done += len(chunk)
             if decoder is not None:
                 out.write(decoder.decode(b"", final=True).encode())
@@ -127,6 +131,14 @@ def plain(path: Path, encoding: str, scratch: Callable[[], Path]) -> Path:
             f"{path} cannot be read: {error}. Copy or export it again; it may be cut short."
         ) from error
     return target
+
+
+def _marked(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def layout(path: Path, options: CsvOptions, shown: Path) -> Layout:
@@ -184,9 +196,13 @@ def _layout(text: str, options: CsvOptions, *, whole: bool) -> Layout | None:
         skip, body = skip + 1, body + len(line)
     text = text[body:]
     best: tuple[float, int] = (-1.0, 0)
-    found = None
+    found = trouble = None
     for candidate in (delimiter,) if delimiter is not None else CANDIDATES:
-        records = list(_records(text, candidate, options.quote, whole=whole))
+        try:
+            records = list(_records(text, candidate, options.quote, whole=whole))
+        except csv.Error as error:  # without its delimiter a wide header is one field that is too long
+            trouble = error
+            continue
         if not records:
             continue
         width = len(records[0])
@@ -194,6 +210,8 @@ def _layout(text: str, options: CsvOptions, *, whole: bool) -> Layout | None:
         rank = (agree, width) if width > 1 else (-0.5, 1)
         if rank > best:
             best, found = rank, Layout(tuple(name.strip() for name in records[0]), candidate, skip)
+    if found is None and trouble is not None:
+        raise trouble
     return found
 
 

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -19,6 +20,7 @@ import ibis.expr.datatypes as dt
 from propensity.engines import ROW, Source
 from propensity.engines.delimited import Layout, Lines, count_lines, layout, plain
 from propensity.engines.files import PATTERN_SIGNS, files_of, is_file
+from propensity.engines.naming import named
 from propensity.engines.parquet import same_columns
 from propensity.engines.untyped import Value
 from propensity.errors import ConfigError, SchemaError, SourceError, UsageError
@@ -119,6 +121,9 @@ class DuckDBEngine:
         # Asked first: in a notebook without ipywidgets it is off already, and DuckDB refuses every setting of it.
         if self._backend.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
             self._backend.raw_sql("SET enable_progress_bar = false")
+        # A file of another kind must not make DuckDB look for a reader of it on the network.
+        self._backend.raw_sql("SET autoinstall_known_extensions = false")
+        self._backend.raw_sql("SET autoload_known_extensions = false")
         self._attached: dict[Path, str] = {}
         self._scanned = 0
         self.functions = DuckDBFunctions()
@@ -215,23 +220,32 @@ class DuckDBEngine:
     def read_parquet(self, path: Path) -> Source:
         """Read without copying; several files must have the same columns, in any order."""
         files = files_of(path)
-        same_columns(files)
-        source = f"read_parquet([{_list([self._reachable(file) for file in files])}], union_by_name = true, hive_partitioning = false)"
+        names = same_columns(files)
+        by_name = ", union_by_name = true" if len(files) > 1 else ""
+        source = f"read_parquet([{_list([self._reachable(file) for file in files])}], hive_partitioning = false{by_name})"
         try:
-            return self._opened("parquet", source)
+            found = self._opened("parquet", source)
         except duckdb.Error as error:
-            raise SourceError(f"{path} cannot be read as Parquet: {_first_line(error)}") from error
+            raise SourceError(
+                f"{path} cannot be read as Parquet: {_first_line(error)}. Copy or export it again."
+            ) from error
+        # DuckDB calls the second of two columns `a` `a_1`, and so the second of `A` and `a`.
+        return replace(found, columns=names)
 
     def read_database(self, path: Path, table: str) -> Source:
         """Attach a DuckDB file, read-only."""
         if not is_file(path):
-            raise SourceError(f"data.database {path} does not exist.")
+            raise SourceError(
+                f"data.database {path} does not exist, or is no file. Give the DuckDB file that holds table {table!r}."
+            )
         try:
             self._attach(path)
             source = ".".join(_identifier(part) for part in (self._attached[path], *table.split(".")))
             return self._opened("view", source)
         except duckdb.Error as error:
-            raise SourceError(f"table {table!r} of {path} cannot be read: {_first_line(error)}") from error
+            raise SourceError(
+                f"table {table!r} of {path} cannot be read: {_first_line(error)}. {_database_remedy(error)}"
+            ) from error
 
     def tables_of(self, path: Path) -> tuple[str, ...]:
         """The tables and views of a DuckDB file; those outside its main schema as `schema.table`."""
@@ -250,7 +264,7 @@ class DuckDBEngine:
     def _attach(self, path: Path) -> None:
         if path not in self._attached:
             alias = self._next("db")
-            self._backend.raw_sql(f"ATTACH {_quoted(path)} AS {alias} (READ_ONLY)")
+            self._backend.raw_sql(f"ATTACH {_quoted(path)} AS {alias} (READ_ONLY, TYPE duckdb)")
             self._attached[path] = alias
 
     def _opened(self, kind: str, source: str) -> Source:
@@ -329,7 +343,18 @@ def _explained() -> Generator[None]:
     except _OUR_OWN_MISTAKES:
         raise
     except duckdb.Error as error:
-        raise SourceError(f"the data cannot be read: {_first_line(error)}") from error
+        raise SourceError(
+            f"the data cannot be read: {_first_line(error)}. Copy or export them again; if that does not help, mend the "
+            "value or the view that is named here."
+        ) from error
+
+
+def _database_remedy(error: Exception) -> str:
+    if "lock" in str(error):
+        return "Close the program that writes it, or give a copy of the file as data.database."
+    if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
+        return "Give a table or view that is there."
+    return f"It must be a whole file that DuckDB {duckdb.__version__} can read; export it again."
 
 
 def _out_of_memory(error: Exception) -> str:
@@ -340,8 +365,8 @@ def _same_layout(files: Sequence[Path], layouts: Sequence[Layout]) -> None:
     for file, found in zip(files, layouts, strict=True):
         if found != layouts[0]:
             raise SchemaError(
-                f"{file.name} does not have the header of {files[0].name}: {', '.join(found.columns)} (delimiter "
-                f"{found.delimiter!r}) instead of {', '.join(layouts[0].columns)} (delimiter {layouts[0].delimiter!r}). "
+                f"{file.name} does not have the header of {files[0].name}: {named(found.columns)} (delimiter "
+                f"{found.delimiter!r}) instead of {named(layouts[0].columns)} (delimiter {layouts[0].delimiter!r}). "
                 "Files of one table must be laid out alike."
             )
 
@@ -361,4 +386,4 @@ def _list(files: Sequence[Path]) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    return str(error).splitlines()[0].rstrip(".")

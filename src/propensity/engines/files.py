@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from propensity.errors import SourceError
 
 PATTERN_SIGNS = "*?["
+_REMEDY = "Set the table's `path`, or data.folder that it is relative to."
 
 
 def files_of(path: Path) -> list[Path]:
@@ -19,14 +22,48 @@ def files_of(path: Path) -> list[Path]:
     """
     pattern = any(sign in path.name for sign in PATTERN_SIGNS) and not is_file(path)
     files = sorted(path.parent.glob(path.name)) if pattern else [path]
-    if not files or not all(is_file(file) for file in files):
-        raise SourceError(
-            f"{path} does not exist. Set the table's `path`, or data.folder that it is relative to."
-        )
+    if not files:
+        raise SourceError(f"{path} does not exist: there is no file of that pattern. {_REMEDY}")
+    for file in files:
+        if not is_file(file):
+            raise SourceError(f"{file} {_what_instead(file)}. {_REMEDY}")
     empty = [file for file in files if file.stat().st_size == 0]
     if empty:
         raise SourceError(f"{empty[0]} is empty: it has not even a header.")
     return files
+
+
+def _what_instead(path: Path) -> str:
+    """What is there in place of a file."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return "does not exist"
+    if stat.S_ISLNK(mode):
+        return f"is a link to {os.readlink(path)}, where there is no file"  # noqa: PTH115 - as it is written, not resolved
+    return "is a folder, not a file" if stat.S_ISDIR(mode) else "is no file but a pipe, socket or device"
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written to or replaced: its device, number, size and time.
+
+    Raises
+    ------
+    SourceError
+        It is there no more, or may not be read.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def unreadable(path: Path, error: OSError) -> SourceError:
+    """What to say of a file that the system does not let us read."""
+    return SourceError(
+        f"{path} cannot be read: {error.strerror or error}. Whoever runs this must be allowed to read it."
+    )
 
 
 def is_file(path: Path) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from propensity.engines.naming import named
 from propensity.engines.untyped import Table, Value
 from propensity.schema import TableName
-from propensity.sources.lookups import named
 from propensity.sources.mapping import RULE, Mapped
 from propensity.sources.report import Finding
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from propensity.configtables import lookup_order
 from propensity.engines import ROW
+from propensity.engines.naming import LONGEST_NAME, named, nearest
 from propensity.engines.untyped import Table, Value
 from propensity.errors import ContractError, SchemaError
 from propensity.sources.parsing import Reading, as_text
@@ -19,25 +19,11 @@ if TYPE_CHECKING:
     from propensity.schema import TableName
     from propensity.sources.opening import Opened, Opener
 
-_MOST_NAMED = 30
-_LONGEST_NAME = 60
 _EXAMPLES = 3
 _LOOSE = r"[^\p{L}\p{N}]"
 _HIT = "_hit"
 Said = tuple[Literal["info", "warning"], str]
 """How much it matters, and what there is to say."""
-
-
-def named(names: Sequence[str], most: int = _MOST_NAMED) -> str:
-    """Column names for a message: long ones cut, odd ones quoted, not too many."""
-    shown = [
-        name
-        if name.isprintable() and name.strip() and len(name) <= _LONGEST_NAME
-        else repr(name[:_LONGEST_NAME])
-        for name in names[:most]
-    ]
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(shown) + more
 
 
 @dataclass(frozen=True)
@@ -94,16 +80,14 @@ class Scope:
         if name == ROW and not places:
             return self.table[ROW]
         if not places:
-            near = difflib.get_close_matches(column, columns, 1) or [
-                found for found in columns if found.casefold() == column.casefold()
-            ]
+            near = nearest(column, columns)
             raise SchemaError(
-                f"{origin} has no column {column!r}, which {self.where} names"
-                f"{f'; do you mean {near[0]!r}?' if near else ''}. Found: {named(columns)}."
+                f"{origin} has no column {column[:LONGEST_NAME]!r}, which {self.where} names"
+                f"{'.' if near is None else f'; do you mean {near!r}?'} Found: {named(columns)}."
             )
         if len(places) > 1:
             raise SchemaError(
-                f"{origin} has {len(places)} columns called {column!r} (columns "
+                f"{origin} has {len(places)} columns called {column[:LONGEST_NAME]!r} (columns "
                 f"{', '.join(str(place) for place in places)}), and {self.where} reads it. Give each its own name."
             )
         if not lookup:
@@ -250,4 +234,4 @@ class _Join:
     def _examples(self, table: Table) -> str:
         some = table.select(*self.keys).distinct().order_by(list(self.keys)).limit(_EXAMPLES)
         found = self.opener.engine.collect(some).to_pylist()
-        return "; ".join(" + ".join(repr(part[:_LONGEST_NAME]) for part in key.values()) for key in found)
+        return "; ".join(" + ".join(repr(part[:LONGEST_NAME]) for part in key.values()) for key in found)

@@ -11,10 +11,11 @@ import ibis
 from propensity.configcolumns import ColumnMapping, ColumnReading, ExtraColumn
 from propensity.configtables import mapping_of
 from propensity.engines import ROW
+from propensity.engines.naming import named
 from propensity.engines.untyped import Table, Value
 from propensity.errors import ConfigError, SchemaError
 from propensity.schema import TABLES, Column, ColumnType, TableName
-from propensity.sources.lookups import Scope, named, open_scope
+from propensity.sources.lookups import Scope, open_scope
 from propensity.sources.opening import Opener
 from propensity.sources.parsing import Parsed, Reading, as_text, parse
 from propensity.sources.report import Finding
