@@ -18,9 +18,16 @@ from propensity.configcolumns import (
     extras_that_say_when,
 )
 from propensity.configtypes import Model, Text, Zone
-from propensity.schema import TABLES, TableName
+from propensity.schema import TABLES, ColumnType, TableName
 
 _SUGGESTION_CUTOFF = 0.6
+_KINDS_OF_READINGS: Mapping[str, tuple[ColumnType, ...]] = {
+    "decimal": ("number",),
+    "band": ("number",),
+    "scale": ("number",),
+    "format": ("timestamp",),
+    "prefix": ("id", "text"),
+}
 
 
 class CsvOptions(Model):
@@ -301,6 +308,7 @@ def _source_mistakes(name: TableName, source: SourceConfig, where: str, *, datab
     if unknown:
         mistakes.append(_unknown_columns(name, unknown, where))
     canonical = {known.casefold() for known in TABLES[name].names}
+    mistakes += _readings_that_do_nothing(name, source, where)
     clash = sorted(extra for extra in source.extra if extra.casefold() in canonical)
     if clash:
         mistakes.append(f"{where}.extra names canonical columns {clash}; map them under `columns`")
@@ -320,6 +328,30 @@ def _source_mistakes(name: TableName, source: SourceConfig, where: str, *, datab
         mistakes.append(f"{where}.static: it is accounts that change or do not; columns say it under `extra`")
     if source.order_by is not None and (source.rows or source.repeat is not None):
         mistakes.append(f"{where}.order_by: rows that become several rows have no order of their own")
+    return mistakes
+
+
+def _readings_that_do_nothing(name: TableName, source: SourceConfig, where: str) -> list[str]:
+    """Ways of reading a column that its type has no use for; they would be left alone in silence."""
+    mistakes: list[str] = []
+    for columns in (source.columns, *(part.columns for part in source.rows)):
+        for column, found in columns.items():
+            known = TABLES[name].column(column)
+            if known is None or not isinstance(found, ColumnMapping):
+                continue
+            mistakes += [
+                f"{where}.columns.{column}.{key}: {column} is a {known.type}, and {key} is for {' and '.join(kinds)}s"
+                for key, kinds in _KINDS_OF_READINGS.items()
+                if known.type not in kinds and getattr(found, key) != ColumnMapping.model_fields[key].default
+            ]
+    for column, extra in source.extra.items():
+        keys = [
+            key
+            for key in ("decimal", "band", "scale")
+            if getattr(extra, key) != ExtraColumn.model_fields[key].default
+        ]
+        if extra.type != "number":
+            mistakes += [f"{where}.extra.{column}.{key}: {key} is for `type: number`" for key in keys]
     return mistakes
 
 

@@ -9,6 +9,8 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
+_ZONES_OF_THIS_MACHINE = frozenset({"localtime", "Factory", "posixrules"})
+_LONGEST_ZONE = 60
 MOST_DAYS = 36_500
 """A hundred years: no span of time here is longer, and none overflows."""
 
@@ -57,8 +59,9 @@ Instant = Annotated[datetime, BeforeValidator(_instant)]
 
 
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
-        near = difflib.get_close_matches(name, available_timezones(), 1)
+    zones = available_timezones() - _ZONES_OF_THIS_MACHINE
+    if name not in zones:
+        near = difflib.get_close_matches(name[:_LONGEST_ZONE], zones, 1)
         raise ValueError(f"{name!r} is no IANA time zone{f'; do you mean {near[0]!r}?' if near else ''}")
     return name
 

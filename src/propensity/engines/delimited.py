@@ -196,12 +196,14 @@ def _layout(text: str, options: CsvOptions, *, whole: bool) -> Layout | None:
         skip, body = skip + 1, body + len(line)
     text = text[body:]
     best: tuple[float, int] = (-1.0, 0)
-    found = trouble = None
-    for candidate in (delimiter,) if delimiter is not None else CANDIDATES:
+    found = None
+    troubles: list[csv.Error] = []
+    candidates = CANDIDATES if delimiter is None else (delimiter,)
+    for candidate in candidates:
         try:
             records = list(_records(text, candidate, options.quote, whole=whole))
         except csv.Error as error:  # without its delimiter a wide header is one field that is too long
-            trouble = error
+            troubles.append(error)
             continue
         if not records:
             continue
@@ -210,8 +212,8 @@ def _layout(text: str, options: CsvOptions, *, whole: bool) -> Layout | None:
         rank = (agree, width) if width > 1 else (-0.5, 1)
         if rank > best:
             best, found = rank, Layout(tuple(name.strip() for name in records[0]), candidate, skip)
-    if found is None and trouble is not None:
-        raise trouble
+    if len(troubles) == len(candidates):
+        raise troubles[0]
     return found
 
 

@@ -350,7 +350,7 @@ def _explained() -> Generator[None]:
 
 
 def _database_remedy(error: Exception) -> str:
-    if "lock" in str(error):
+    if "set lock" in str(error):
         return "Close the program that writes it, or give a copy of the file as data.database."
     if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
         return "Give a table or view that is there."
@@ -386,4 +386,4 @@ def _list(files: Sequence[Path]) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(".")
+    return str(error).splitlines()[0].rstrip(".!")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ibis
 
-from propensity.engines.files import files_of
+from propensity.engines.files import files_of, stamp
 from propensity.engines.untyped import Table, Value
+from propensity.errors import SourceError
 from propensity.schema import TABLES, TableName
 from propensity.sources.checks import check_table, refuse_bad_tables, write_quarantine
 from propensity.sources.findings import AMOUNTS, find, known_rates
@@ -21,6 +24,9 @@ from propensity.sources.report import CheckReport, TableReport
 if TYPE_CHECKING:
     from propensity.config import Config
     from propensity.engines import Engine
+
+
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ def load(engine: Engine, config: Config) -> Canonical:
     Raises
     ------
     SourceError, SchemaError
-        A file, a table or a column is missing.
+        A file, a table or a column is missing, or a file was written to while it was read.
     ContractError
         More rows break a rule than `checks.max_quarantined_share` allows. The quarantine is written first.
     """
@@ -66,12 +72,14 @@ def load(engine: Engine, config: Config) -> Canonical:
     flagged: dict[TableName, Table] = {}
     reports: dict[TableName, TableReport] = {}
     opener = Opener(engine, config)
+    before = _stamps(config)
     for name in TABLES:
         if name not in config.tables:
             continue
         mapped[name] = map_table(opener, config, name)
         flagged[name], report = check_table(engine, mapped[name], flagged.get("leads"))
         reports[name] = replace(report, sha256=source_sha256(config, name))
+    _refuse_change(before, _stamps(config))
     rejected: dict[TableName, Table] = {
         name: table.rejected for name, table in mapped.items() if table.rejected is not None
     }
@@ -90,15 +98,37 @@ def load(engine: Engine, config: Config) -> Canonical:
 def source_sha256(config: Config, name: TableName) -> str:
     """SHA-256 over the files that feed a table and its lookups, in order (for a database: over its file)."""
     digest = hashlib.sha256()
+    for file in _files(config, name):
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _files(config: Config, name: TableName) -> Iterator[Path]:
     for source in config.tables[name].sources:
         for origin in (source, *source.lookups.values()):
             path = config.data.database if origin.path is None else config.data.folder / origin.path
-            if path is None:
-                continue
-            for file in files_of(path / "*.parquet" if path.is_dir() else path):
-                with file.open("rb") as stream:
-                    digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()
+            if path is not None:
+                yield from files_of(path / "*.parquet" if path.is_dir() else path)
+
+
+def _stamps(config: Config) -> dict[Path, tuple[int, ...]]:
+    """What each file that is there looks like; what is not there is for the reader to say."""
+    found: dict[Path, tuple[int, ...]] = {}
+    for name in config.tables:
+        with suppress(SourceError, OSError):
+            found |= {file: stamp(file) for file in _files(config, name)}
+    return found
+
+
+def _refuse_change(before: Mapping[Path, object], after: Mapping[Path, object]) -> None:
+    changed = [str(file) for file in before if after.get(file) != before[file]]
+    changed += [str(file) for file in after if file not in before]
+    if changed:
+        raise SourceError(
+            f"{', '.join(changed[:_MOST_NAMED])} changed while it was read, so that some rows may be of before and some of "
+            "after. Wait until the export is done, and run again; an export that is renamed when it is whole cannot do this."
+        )
 
 
 def _finished(flagged: Table, name: TableName, config: Config, tables: Mapping[TableName, Table]) -> Table:

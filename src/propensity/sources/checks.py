@@ -26,6 +26,8 @@ _REFERS_TO_LEADS = frozenset({"activities", "stages", "budgets"})
 _LONGEST_EXAMPLE = 80
 _BATCH_ROWS = 50_000
 NOT_A_ROW = "the line is no row"
+_FORMULA = r"^\s*[=+\-@]|^[\t\r\n]"
+_SIGNED_NUMBER = r"^\s*[+\-]?[\d.,:]+$"
 
 
 def check_table(engine: Engine, mapped: Mapped, leads: Table | None) -> tuple[Table, TableReport]:
@@ -67,7 +69,12 @@ def check_table(engine: Engine, mapped: Mapped, leads: Table | None) -> tuple[Ta
     rows = sum(row["rows"] for row in counts) + lines
     kept = sum(row["rows"] for row in counts if row[RULE] is None)
     if mapped.name == "leads" and rows == 0:
-        raise SourceError(f"{mapped.origin} holds no rows: tables.leads needs at least one lead.")
+        why = "; ".join(mapped.left_out)
+        raise SourceError(
+            f"{mapped.origin} holds no rows: tables.leads needs at least one lead."
+            if not why
+            else f"no row is a lead: {why}. Check `where`, `when_known` and `repeat` of tables.leads."
+        )
     return flagged, TableReport(mapped.origin, rows, kept, tuple(broken))
 
 
@@ -110,7 +117,8 @@ def write_quarantine(
 ) -> dict[TableName, Path]:
     """Write each table's bad rows with `_row`, `_rule` and `_found`, one CSV a table; remove files of clean tables.
 
-    Lines that were no rows come last: `_row` is empty, `_found` holds the line.
+    Lines that were no rows come last: `_row` is empty, `_found` holds the line, or the first of several that belong
+    together. People open these files in a spreadsheet: an apostrophe stands before what would run there.
 
     Raises
     ------
@@ -124,7 +132,7 @@ def write_quarantine(
             bad = table.filter(table[RULE].notnull()).order_by(SOURCE, ROW)
             lines = rejected.get(name)
             parts = [bad] if lines is None else [bad, _as_rows(lines, bad.schema())]
-            if _write(engine, parts, path):
+            if _write(engine, [_harmless(part) for part in parts], path):
                 written[name] = path
     except OSError as error:
         raise ConfigError(f"paths.quarantine {folder} cannot be written: {error.strerror}.") from error
@@ -153,14 +161,34 @@ def _write(engine: Engine, parts: list[Table], path: Path) -> bool:
     return True
 
 
+def _harmless(table: Table) -> Table:
+    """Texts that a spreadsheet would run, kept from it; signed numbers are none of them."""
+    texts = {name: table[name] for name, kind in table.schema().items() if kind.is_string()}
+    return table.mutate(
+        **{
+            name: ibis.cases(
+                (text.re_search(_FORMULA) & ~text.re_search(_SIGNED_NUMBER), ibis.literal("'") + text),
+                else_=text,
+            )
+            for name, text in texts.items()
+        }
+    )
+
+
 def _as_rows(rejected: Table, schema: ibis.Schema) -> Table:
     """Lines that were no rows, in the shape of those that were."""
+    first, lines = rejected["line"], rejected["lines"]
+    place: Value = ibis.cases(
+        (first.isnull(), lines.cast("string") + " lines"),
+        (
+            lines > 1,
+            ibis.literal("lines ") + first.cast("string") + " to " + (first + lines - 1).cast("string"),
+        ),
+        else_=ibis.literal("line ") + first.cast("string"),
+    )
     known = {
         RULE: ibis.literal(f"{NOT_A_ROW}: ") + rejected["why"],
-        FOUND: ibis.literal("line ")
-        + rejected["line"].cast("string").fill_null("?")
-        + ": "
-        + rejected["text"],
+        FOUND: place + ": " + rejected["text"],
     }
     columns = {name: known.get(name, ibis.null(kind)) for name, kind in schema.items()}
     return rejected.order_by("file", "line").select(**columns)

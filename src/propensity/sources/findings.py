@@ -20,6 +20,8 @@ AMOUNTS: Mapping[TableName, str] = {"accounts": "annual_revenue", "budgets": "am
 _MOST_NAMED = 8
 _LATE_QUANTILE = 0.99
 _SECONDS_A_DAY = 86_400
+_DIGITS = "0123456789"
+_WIDE_DIGITS = "".join(chr(0xFF10 + digit) for digit in range(10))
 
 
 def find(
@@ -140,7 +142,32 @@ def _reference_findings(engine: Engine, tables: Mapping[TableName, Table]) -> li
         orphans = leads.filter(leads["account_id"].notnull()).anti_join(known, "account_id").count()
         if count := _scalar(engine, orphans):
             findings.append(Finding("warning", "leads", f"{count:,} leads name an account that is not there"))
+    for name in ("leads", "accounts"):
+        if name in tables:
+            findings += _alike(engine, name, tables[name][f"{name.removesuffix('s')}_id"])
     return findings
+
+
+def _alike(engine: Engine, name: TableName, key: Value) -> list[Finding]:
+    """Ids that a person would take for one: they differ in case, or in the width of their digits."""
+    ids = key.name("id").as_table().distinct()
+    folded = ids.mutate(folded=ids["id"].lower().translate(_WIDE_DIGITS, _DIGITS))
+    groups = folded.group_by("folded").aggregate(
+        ids=folded.count(), first=folded["id"].min(), last=folded["id"].max()
+    )
+    twins = groups.filter(groups["ids"] > 1)
+    count = _scalar(engine, twins.count())
+    if not count:
+        return []
+    first = engine.collect(twins.order_by("folded").limit(1)).to_pylist()[0]
+    return [
+        Finding(
+            "info",
+            name,
+            f"{count:,} ids are there in several spellings, such as {first['first']!r} and {first['last']!r}; they are "
+            "taken for different ones",
+        )
+    ]
 
 
 def _currency_findings(engine: Engine, config: Config, flagged: Mapping[TableName, Table]) -> list[Finding]:

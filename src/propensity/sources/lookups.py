@@ -11,7 +11,7 @@ from propensity.engines import ROW
 from propensity.engines.naming import LONGEST_NAME, named, nearest
 from propensity.engines.untyped import Table, Value
 from propensity.errors import ContractError, SchemaError
-from propensity.sources.parsing import Reading, as_text
+from propensity.sources.parsing import WHOLE, Reading, as_text
 from propensity.sources.report import Finding
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _joined(
     left = scope.table.mutate(**ours)
     table = left.left_join(unique, keys).drop(*(key + "_right" for key in keys))
     join = _Join(opener, scope.origin, opened, lookup, where, keys, rows, table.rename(_hit=prefix + _HIT))
-    said = [*join.ambiguous(), *join.unmatched(), *join.no_rows()]
+    said = [*join.no_rows(), *join.ambiguous(), *join.unmatched()]
     return (
         replace(
             scope,
@@ -163,7 +163,7 @@ def _joined(
 
 def _key(column: Value, lookup: LookupConfig, null_words: Sequence[str]) -> Value:
     """A key as it is compared: trimmed text, 7.0 as 7; letters and digits alone where the match is loose."""
-    text = as_text(column, Reading(null_words=null_words)).re_replace(r"^(\d+)\.0+$", r"\1")
+    text = as_text(column, Reading(null_words=null_words)).re_replace(WHOLE, r"\1")
     return text.lower().re_replace(_LOOSE, "").nullif("") if lookup.match == "loose" else text
 
 
@@ -208,6 +208,12 @@ class _Join:
         asked: Table = self.joined.filter(*(self.joined[key].notnull() for key in self.keys))
         missed: Table = asked.filter(asked["_hit"].isnull())
         rows, lost = self._one(asked.count()), self._one(missed.count())
+        if not rows:
+            keys = ", ".join(self.lookup.on)
+            severity = "info" if self.lookup.optional else "warning"
+            return [
+                (severity, f"{self.where}: no row of {self.origin} has a {keys}, so nothing is looked up")
+            ]
         if not lost:
             return []
         message = (
@@ -221,12 +227,23 @@ class _Join:
         return [("info" if self.lookup.optional else "warning", message)]
 
     def no_rows(self) -> list[Said]:
-        """Lines of the file that are no rows."""
+        """Lines of the file that are no rows: what they hold cannot be found."""
         rejected: Table | None = self.opened.source.rejected
-        lines = 0 if rejected is None else self._one(rejected["lines"].sum())
-        return (
-            [("warning", f"{self.where}: {lines:,} lines of {self.opened.name} are no rows")] if lines else []
+        lines = 0 if rejected is None else self._one(rejected["lines"].sum()) or 0
+        if rejected is None or not lines:
+            return []
+        total = lines + self._one(self.opened.source.table.count())
+        first = self.opener.engine.collect(rejected.order_by("file", "line").limit(1)).to_pylist()[0]
+        message = (
+            f"{self.where}: {lines:,} of {total:,} lines of {self.opened.name} are no rows, for example line "
+            f"{first['line'] or '?'}: {first['text'][:LONGEST_NAME]!r} ({first['why']})"
         )
+        most = self.opener.config.checks.max_quarantined_share
+        if lines / total > most:
+            raise ContractError(
+                f"{message}. At most {most:.1%} may be (checks.max_quarantined_share). Mend the file, or its csv options."
+            )
+        return [("warning", message)]
 
     def _one(self, value: Value) -> int:
         return self.opener.engine.collect(value.as_table()).column(0)[0].as_py()

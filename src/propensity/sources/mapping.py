@@ -17,7 +17,7 @@ from propensity.errors import ConfigError, SchemaError
 from propensity.schema import TABLES, Column, ColumnType, TableName
 from propensity.sources.lookups import Scope, open_scope
 from propensity.sources.opening import Opener
-from propensity.sources.parsing import Parsed, Reading, as_text, parse
+from propensity.sources.parsing import Parsed, Reading, ambiguous, as_text, parse
 from propensity.sources.report import Finding
 from propensity.sources.rows import MOST_REPEATS, choose
 
@@ -49,7 +49,8 @@ class Mapped:
     `table` holds the canonical columns, the extras, `_row` (int64), `_source` (string: the file or table of the row),
     `_rule` (string: the first rule that the row breaks, null if none) and `_found` (string: what stood there);
     `origins` names files or tables; `present` the canonical columns that any of them has; `unused` per origin its
-    columns that nothing reads; `rejected` what was no row at all; `findings` what there is to say of lookups and rows.
+    columns that nothing reads; `rejected` what was no row at all; `findings` what there is to say of lookups and rows; `left_out` how many rows
+    the mapping leaves out, a sentence for each part that leaves out any.
     """
 
     name: TableName
@@ -59,6 +60,7 @@ class Mapped:
     unused: Mapping[str, tuple[str, ...]]
     rejected: Table | None
     findings: tuple[Finding, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -83,6 +85,7 @@ def map_table(opener: Opener, config: Config, name: TableName) -> Mapped:
     present: set[str] = set()
     unread: dict[str, tuple[str, ...]] = {}
     rejected: dict[int, Table] = {}
+    left_out: list[str] = []
     sources = config.tables[name].sources
     for place, source in enumerate(sources):
         where = f"tables.{name}" if len(sources) == 1 else f"tables.{name}.{place}"
@@ -91,12 +94,14 @@ def map_table(opener: Opener, config: Config, name: TableName) -> Mapped:
         for part in source.parts:
             chosen = choose(opener.engine, scope, source, part, _what(name, part))
             findings += [Finding("info", name, chosen.message)] if chosen.message else []
+            left_out += [chosen.message] if chosen.message else []
             mapper = _Mapper(opener, config, name, source, part, replace(scope, table=chosen.table))
             if chosen.broken is not None and part.repeat is not None:
-                rule = f"{part.repeat} is no whole number of times from 0 to {MOST_REPEATS:,}"
+                rule = f"{named([part.repeat])} is no whole number of times from 0 to {MOST_REPEATS:,}"
                 mapper.rules.append((chosen.broken, rule, scope.value(part.repeat).cast("string")))
             parts.append(mapper.table())
             present |= mapper.present
+            findings += mapper.doubts()
         # A file that is named twice is read by both: what is unread is what neither reads.
         unread[opened.name] = tuple(
             column for column in unread.get(opened.name, opened.source.columns) if column not in scope.used
@@ -111,6 +116,7 @@ def map_table(opener: Opener, config: Config, name: TableName) -> Mapped:
         unread,
         _one(list(rejected.values())) if rejected else None,
         tuple(findings),
+        tuple(left_out),
     )
 
 
@@ -140,12 +146,13 @@ class _Mapper:
         part: RowsConfig,
         scope: Scope,
     ) -> None:
-        self.functions, self.config = opener.engine.functions, config
+        self.opener, self.functions, self.config = opener, opener.engine.functions, config
         self.name: TableName = name
         self.source, self.part, self.scope = source, part, scope
         self.present: set[str] = set()
         self.values: dict[str, Value] = {}
         self.rules: list[tuple[Value, str, Value]] = []
+        self._doubts: dict[str, Value] = {}
 
     def table(self) -> Table:
         """Build the whole table."""
@@ -195,6 +202,9 @@ class _Mapper:
             parsed = parse(raw, column.type, reading, self.functions)
             shown = raw.cast("string")
             self._flag(parsed, label, shown)
+            self._flag_what_cannot_be(column, parsed, shown)
+            if column.type == "timestamp" and (doubt := ambiguous(raw, reading, self.functions)) is not None:
+                self._doubts[label] = doubt
             if mapping.fallback is not None:
                 other = self.scope.value(mapping.fallback)
                 second = parse(other, column.type, reading, self.functions)
@@ -234,7 +244,25 @@ class _Mapper:
 
     def _flag(self, parsed: Parsed, label: str, shown: Value) -> None:
         if parsed.bad is not None:
-            self.rules.append((parsed.bad, f"{label} is {parsed.rule}", shown))
+            self.rules.append((parsed.bad, f"{named([label])} is {parsed.rule}", shown))
+
+    def _flag_what_cannot_be(self, column: Column, parsed: Parsed, shown: Value) -> None:
+        """A rate that is nothing or less would take every amount with it."""
+        if (self.name, column.name) == ("rates", "to_base"):
+            self.rules.append((parsed.value <= 0, f"{column.name} is not above 0", shown))
+
+    def doubts(self) -> list[Finding]:
+        """Times that two formats read differently: which was meant is not known, and the first is taken."""
+        found: list[Finding] = []
+        for label, doubt in self._doubts.items():
+            count = self.opener.engine.collect(self.scope.table.filter(doubt).count().as_table())
+            if rows := count.column(0)[0].as_py():
+                message = (
+                    f"{rows:,} rows of {self.scope.origin} have a {named([label])} that several of its formats read, each "
+                    "as another time; the first is taken"
+                )
+                found.append(Finding("warning", self.name, message))
+        return found
 
     def _add_extra(self, name: str, *, declared: ExtraColumn) -> None:
         """Add a company's own column; null in the rows of a source that does not have it."""
@@ -273,7 +301,11 @@ class _Mapper:
             text = as_text(raw, self._reading(""))
             number = text.try_cast("float64")
             self.rules.append(
-                (text.isnull(), f"{order_by}, which order_by names, is missing", raw.cast("string"))
+                (
+                    text.isnull(),
+                    f"{named([order_by])}, which order_by names, is missing",
+                    raw.cast("string"),
+                )
             )
             # Numbers in the order of their values, words after them in the order of their letters.
             word = ibis.cases((number.isnull(), text), else_="")

@@ -11,23 +11,33 @@ from typing import TYPE_CHECKING
 import ibis
 
 from propensity.engines.untyped import Value
-from propensity.sources.numbers import band_number, plain_number
+from propensity.errors import ConfigError
+from propensity.sources.numbers import band_number, let, plain_number
 
 if TYPE_CHECKING:
     from propensity.engines import Functions
     from propensity.schema import ColumnType
 
+WHOLE = r"^(-?\d+)\.0+$"
+"""What a whole number looks like that went through floats."""
 TRUE_WORDS = ("true", "t", "yes", "y", "1", "1.0")
 FALSE_WORDS = ("false", "f", "no", "n", "0", "0.0")
-_ZONE = r"(?:Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
+_ZONE = r"(?:Z|z|UTC|GMT|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)$"
 _ISO = (
     r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[ T]+\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?(?: ?" + _ZONE[:-1] + ")?)?$"
 )
 _LONGEST_DATE = len("2024-01-05")
 _UTC = "timestamp('UTC', 6)"
 _TIME_OF_DAY = re.compile(r"%-?[HIcXfgn]")
+_YEAR = re.compile(r"%-?[YyGcx]")
+_NO_OFFSET = r"[+-](?:1[5-9]|[2-9]\d)(?::?\d{2})?$|[+-]\d{2}:?[6-9]\d$"
+"""What an engine reads as an offset from UTC, and no clock on Earth has."""
+_BLANK = r"\x{09}-\x{0D}\x{20}\x{1C}-\x{1F}\x{85}\x{A0}\x{AD}\x{1680}\x{2000}-\x{200F}\x{2028}-\x{202F}\x{205F}-\x{2069}\x{3000}\x{FEFF}"
+_EDGES = rf"^[{_BLANK}]+|[{_BLANK}]+$"
+"""Blanks of Unicode, and signs that nobody sees, such as zero-width ones and those that turn the direction."""
 _EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 """What Python and pandas can hold in any zone; engines also read `infinity` and the year 290000."""
+_EARLIEST_LOCAL, _LATEST_LOCAL = (day.replace(tzinfo=None) for day in (_EARLIEST, _LATEST))
 _BAD_WORDS: Mapping[str, str] = {
     "timestamp": "not a date or time",
     "number": "not a finite number",
@@ -65,14 +75,15 @@ def parse(column: Value, kind: ColumnType, how: Reading, functions: Functions) -
     text = as_text(column, how)
     if kind == "id":
         # Whoever writes ids through floats, as pandas does where some are missing, gives 7.0 for 7.
-        return Parsed(text.re_replace(r"^(\d+)\.0+$", r"\1"), None, "")
+        return Parsed(text.re_replace(WHOLE, r"\1"), None, "")
     if kind == "text":
         return Parsed(text, None, "")
     native = how.values is None and not how.null_words
     if kind == "number":
         value = column.cast("float64") if native and column.type().is_numeric() else _number(text, how)
         value = value * how.scale if how.scale != 1 else value
-        value = ibis.cases((value.isinf() | value.isnan(), ibis.null("float64")), else_=value)
+        written = how.decimal is not None or how.band is not None
+        value = let(value, _finite) if written else _finite(value)
     elif kind == "boolean":
         value = column if native and column.type().is_boolean() else _boolean(text)
     else:
@@ -84,7 +95,7 @@ def parse(column: Value, kind: ColumnType, how: Reading, functions: Functions) -
 
 
 def as_text(column: Value, how: Reading) -> Value:
-    """The column as trimmed text: null words and blanks are null, mapped values replaced; 7.0 reads as 7."""
+    """The column as text without blanks around it: null words and blanks are null, mapped values replaced; 7.0 reads as 7."""
     kind = column.type()
     text: Value
     if kind.is_floating():
@@ -97,7 +108,7 @@ def as_text(column: Value, how: Reading) -> Value:
         )
     else:
         text = column if kind.is_string() else column.cast("string")
-    text = text.strip().nullif("")
+    text = text.re_replace(_EDGES, "").nullif("")
     if how.null_words:
         text = ibis.cases((text.isin(list(how.null_words)), ibis.null("string")), else_=text)
     if how.values:
@@ -106,9 +117,13 @@ def as_text(column: Value, how: Reading) -> Value:
     return text
 
 
+def _finite(number: Value) -> Value:
+    return ibis.cases((number.isinf() | number.isnan(), ibis.null("float64")), else_=number)
+
+
 def _number(text: Value, how: Reading) -> Value:
     if how.band is not None:
-        return band_number(text, how.band, how.decimal or ".")
+        return band_number(text, how.band, how.decimal)
     return (plain_number(text, how.decimal) if how.decimal is not None else text).try_cast("float64")
 
 
@@ -128,9 +143,9 @@ def _timestamp(column: Value, text: Value, how: Reading, functions: Functions) -
     if kind.is_timestamp() and kind.timezone:
         value = column.cast(_UTC)
     elif kind.is_timestamp():
-        value = functions.to_utc(column.cast("timestamp(6)"), how.zone)
+        value = functions.to_utc(_of_our_era(column), how.zone)
     elif kind.is_date():
-        value = functions.to_utc(_end_of_day(column.cast("timestamp(6)")), how.zone)
+        value = functions.to_utc(_end_of_day(_of_our_era(column)), how.zone)
     elif how.formats:
         value = ibis.coalesce(*(_formatted(text, one, how.zone, functions) for one in how.formats))
     else:
@@ -139,12 +154,37 @@ def _timestamp(column: Value, text: Value, how: Reading, functions: Functions) -
     return ibis.cases((held, value), else_=ibis.null(_UTC))
 
 
+def ambiguous(column: Value, how: Reading, functions: Functions) -> Value | None:
+    """Where two of the formats read a text as different times; None where there are not two."""
+    native = column.type().is_timestamp() or column.type().is_date()
+    if native or len(how.formats) == 1 or not how.formats:
+        return None
+    text = as_text(column, how)
+    read = [_formatted(text, one, how.zone, functions) for one in how.formats]
+    return ibis.least(*read) != ibis.greatest(*read)
+
+
+def _of_our_era(column: Value) -> Value:
+    """Wall-clock time; null where the engine's own arithmetic would fail on it."""
+    local = column.try_cast("timestamp(6)")
+    ours = (local >= ibis.literal(_EARLIEST_LOCAL)) & (local <= ibis.literal(_LATEST_LOCAL))
+    return ibis.cases((ours, local), else_=ibis.null("timestamp(6)"))
+
+
 def _formatted(text: Value, pattern: str, zone: str, functions: Functions) -> Value:
     found = functions.parse_timestamp(text, pattern)
-    if found.type().timezone:
-        return found
-    dated = _TIME_OF_DAY.search(pattern.replace("%%", "")) is None
-    return functions.to_utc(_end_of_day(found) if dated else found, zone)
+    signs = pattern.replace("%%", "")
+    if _YEAR.search(signs) is None:
+        raise ConfigError(f"{pattern!r} says no year, so every time would be one of 1900. Add %Y or %y.")
+    if re.search("%-?I", signs) and "%p" not in signs:
+        raise ConfigError(
+            f"{pattern!r} has the hours of a half day (%I) but not which half. Add %p, or take %H."
+        )
+    dated = _TIME_OF_DAY.search(signs) is None
+    found = _end_of_day(found) if dated else found
+    if not found.type().timezone:
+        return functions.to_utc(found, zone)
+    return ibis.cases((text.re_search(_NO_OFFSET), ibis.null(_UTC)), else_=found)
 
 
 def _iso(text: Value, zone: str, functions: Functions) -> Value:
