@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import random
 import re
 import shutil
@@ -311,3 +313,54 @@ def test_rows_of_a_world_in_any_order_are_the_same_list(place, spoiled, tmp_path
     assert {name: ours[name] for name in ours if name != "manifest.json"} == {
         name: theirs[name] for name in theirs if name != "manifest.json"
     }
+
+
+def column_of(name: str, text: str, value) -> str:
+    """The CSV text with one column's values replaced."""
+    rows = list(csv.reader(io.StringIO(text)))
+    place = rows[0].index(name)
+    for number, row in enumerate(rows[1:]):
+        row[place] = value(number)
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value"),
+    [
+        ("accounts.csv", "industry", lambda number: f"branch {number % 2} of tomorrow"),
+        ("accounts.csv", "industry", lambda _: ""),
+        ("accounts.csv", "annual_revenue", lambda _: "1e308"),
+        ("leads.csv", "contact_name", lambda number: "=cmd|' /C calc'!A0" if number % 2 else "\u202e<script>" + "\U0001f4a9" * 9_000),
+    ],
+    ids=["new category", "all null", "absurd numbers", "a web form's text"],
+)  # fmt: skip
+def test_columns_that_changed_since_the_training_still_score_every_lead(
+    place, spoiled, tmp_path, name, column, value
+):
+    world = spoiled(name, lambda text: column_of(column, text, value))
+    ended = run("score", *place.settings(world=world), "--out", tmp_path / "list", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["scored"] == 500
+    listed = (tmp_path / "list" / "list.csv").read_text(encoding="utf-8")
+    assert not re.search(r"(?:^|,)\"?=cmd", listed, re.MULTILINE)
+
+
+def test_a_column_that_became_words_since_the_training_is_refused(place, spoiled):
+    world = spoiled("accounts.csv", lambda text: column_of("employee_count", text, lambda _: "many"))
+    ended = run("score", *place.settings(world=world), "--out", place.list)
+    assert ended.code == 3
+    assert re.search(
+        r"employee_count is not a finite number: \d+ rows, for example row 1: 'many'", ended.message
+    )
+
+
+def test_a_table_that_is_mapped_no_more_shows_as_a_difference(place):
+    mapped = (
+        "leads: {path: leads.csv}, activities: {path: activities.parquet}, stages: {path: stages.parquet}"
+    )
+    ended = run("score", *place.settings(f"tables={{{mapped}}}"), "--out", place.list)
+    assert ended.code == 4
+    assert "budget_latest_amount" in ended.message
+    assert "Score with the configuration of the training" in ended.message
