@@ -340,7 +340,7 @@ def _readings_that_do_nothing(name: TableName, source: SourceConfig, where: str)
             if known is None or not isinstance(found, ColumnMapping):
                 continue
             mistakes += [
-                f"{where}.columns.{column}.{key}: {column} is a {known.type}, and {key} is for {' and '.join(kinds)}s"
+                f"{where}.columns.{column}.{key}: {column} is of type {known.type}, and {key} is for {' and '.join(kinds)}"
                 for key, kinds in _KINDS_OF_READINGS.items()
                 if known.type not in kinds and getattr(found, key) != ColumnMapping.model_fields[key].default
             ]

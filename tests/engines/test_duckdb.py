@@ -124,6 +124,15 @@ def test_a_line_of_any_length_is_read_or_counted(tmp_path, size):
         assert accounted(engine, path) == ((4, 0) if size < 16_000_000 else (3, 1))
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_blank_lines_within_a_quote_do_not_hide_a_line_that_is_lost(tmp_path, end):
+    path = tmp_path / "n.csv"
+    lines = ["n,t", '1,"a', "", "", "", 'b"', "2," + "y" * 40_000_000, '3,"', "", '"', "4,z", ""]
+    path.write_text(end.join(lines), newline="")
+    with DuckDBEngine(threads=1) as engine:
+        assert accounted(engine, path) == (3, 1)
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize(
     "text",

@@ -178,14 +178,14 @@ def test_a_mapping_that_leaves_out_every_lead_says_so(load_tables):
     [
         (
             {"title": {"column": "a", "band": "middle"}},
-            r"columns\.title\.band: title is a text, and band is for numbers",
+            r"columns\.title\.band: title is of type text, and band is for number",
         ),
         (
             {"deal_value": {"column": "a", "prefix": "x"}},
-            r"columns\.deal_value\.prefix: deal_value is a number",
+            r"columns\.deal_value\.prefix: deal_value is of type number",
         ),
-        ({"email": {"column": "a", "format": "%Y"}}, r"columns\.email\.format: email is a text"),
-        ({"lead_id": {"column": "a", "decimal": ","}}, r"columns\.lead_id\.decimal: lead_id is a id"),
+        ({"email": {"column": "a", "format": "%Y"}}, r"columns\.email\.format: email is of type text"),
+        ({"lead_id": {"column": "a", "decimal": ","}}, r"columns\.lead_id\.decimal: lead_id is of type id"),
     ],
 )
 def test_a_setting_that_a_column_has_no_use_for_is_refused(load_tables, mapping, says):

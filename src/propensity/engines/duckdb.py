@@ -167,7 +167,7 @@ class DuckDBEngine:
             if "state machine" in why:
                 why = "its lines end in different ways (\\n, \\r\\n, \\r); write it with one line ending"
             raise SourceError(f"{path} cannot be read as CSV: {why}.") from error
-        rejected = self._rejected(name, dict(zip(files, originals, strict=True)))
+        rejected = self._rejected(name, dict(zip(files, originals, strict=True)), found[0])
         self._account(name, path, [count_lines(file, options.quote) for file in files], found[0])
         return Source(self._backend.table(name), found[0].columns, rejected)
 
@@ -178,10 +178,10 @@ class DuckDBEngine:
         """
         inner = "0"
         if any(file.quoted for file in files):
-            names = (f"c{place}" for place, _ in enumerate(found.columns, 1))
-            end = f"chr({ord(files[0].end)})"
             # A list, since a sum of a thousand terms nests deeper than DuckDB's parser goes.
-            terms = (f"len(coalesce({c}, '')) - len(replace(coalesce({c}, ''), {end}, ''))" for c in names)
+            terms = (
+                _lines_within(f"c{place}", files[0].end, found) for place, _ in enumerate(found.columns, 1)
+            )
             inner = f"list_sum([{', '.join(terms)}])"
         header = found.skip + 1 + sum(column.count(files[0].end) for column in found.columns)
         lines = sum(file.total - header for file in files)
@@ -197,14 +197,14 @@ class DuckDBEngine:
                 "'too long a line, or swallowed by a quote that is not closed', '')"
             )
 
-    def _rejected(self, name: str, originals: dict[Path, Path]) -> ir.Table:
+    def _rejected(self, name: str, originals: dict[Path, Path], found: Layout) -> ir.Table:
         """What was no row, once per place in a file; an open quote counts each line that it swallowed."""
         files = ", ".join(
             f"({_quoted(file)}, {_quoted(original.name)})" for file, original in originals.items()
         )
         whys = " ".join(f"WHEN {_quoted(kind)} THEN {_quoted(why)}" for kind, why in _WHY.items())
         body = "rtrim(csv_line, chr(10) || chr(13))"
-        swallowed = f"1 + len({body}) - len(replace({body}, chr(10), ''))"
+        swallowed = f"1 + {_lines_within(body, chr(10), found)}"
         self._backend.raw_sql(
             f"CREATE TABLE {name}_rejected AS "
             f"SELECT any_value(n.shown) AS file, e.line::BIGINT AS line, "
@@ -359,6 +359,17 @@ def _database_remedy(error: Exception) -> str:
 
 def _out_of_memory(error: Exception) -> str:
     return f"the engine's memory does not suffice ({_first_line(error)}). Raise engine.memory_gb, or lower engine.threads."
+
+
+def _lines_within(value: str, end: str, found: Layout) -> str:
+    """SQL: how many further lines a value spans; blank ones count only where a blank line is a row."""
+    text, sign = f"coalesce({value}, '')", f"chr({ord(end)})"
+    if len(found.columns) == 1:
+        return f"len({text}) - len(replace({text}, {sign}, ''))"
+    run = "(\\r?\\n)+" if end == "\n" else "\\r+"
+    return (
+        f"CASE WHEN contains({text}, {sign}) THEN len(regexp_extract_all({text}, {_quoted(run)})) ELSE 0 END"
+    )
 
 
 def _same_layout(files: Sequence[Path], layouts: Sequence[Layout]) -> None:
