@@ -1,5 +1,4 @@
-"""At least 200 exports and configurations that are wrong, made from ones that are right: refused in words, or every row
-accounted for."""
+"""Two hundred exports and configurations made wrong from right ones: refused in words, or every row accounted for."""
 
 from __future__ import annotations
 
