@@ -33,7 +33,7 @@ demo: setup ## simulate a CRM, train, score, and show the list
 	@$(BIN)/propensity demo
 
 test: setup-dev ## the whole suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 lint: setup-dev ## ruff, and the architecture's rules
 	$(BIN)/ruff check .

@@ -14,8 +14,6 @@ from conftest import CONFIG, small_config
 from propensity.errors import UsageError
 from propensity.tour import tour
 
-pytestmark = pytest.mark.xdist_group("workflow")
-
 
 def test_the_demo_runs_twice_in_the_same_place_and_shows_the_truth(tmp_path):
     config = small_config(tmp_path / "data", tmp_path)

@@ -22,7 +22,6 @@ from propensity.stats.evaluation import Evaluation
 from propensity.tour import true_probabilities
 
 FILES = {"scores.parquet", "list.parquet", "list.csv", "manifest.json"}
-pytestmark = pytest.mark.xdist_group("workflow")
 
 
 @dataclass(frozen=True)

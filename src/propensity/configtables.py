@@ -94,6 +94,10 @@ class LookupConfig(Origin):
         description="`loose` compares letters and digits alone, in lower case: `GTXPro` finds `GTX Pro`",
     )
 
+    many: bool = Field(
+        default=False,
+        description="a row that finds several becomes as many, such as a deal of a company with several leads",
+    )
     optional: bool = Field(
         default=False, description="rows that find nothing are expected: they get a note, no warning"
     )

@@ -17,8 +17,6 @@ from propensity.audit import screen
 from propensity.audit.profile import Profile
 from propensity.configfile import parse_config
 
-pytestmark = pytest.mark.xdist_group("audit")
-
 
 @pytest.fixture(scope="module")
 def world(small_world, tmp_path_factory) -> Profile:

@@ -15,7 +15,7 @@ import pytest
 
 from cli.conftest import fingerprint, run
 
-pytestmark = [pytest.mark.xdist_group("cli"), pytest.mark.usefixtures("unharmed")]
+pytestmark = pytest.mark.usefixtures("unharmed")
 
 
 def without_column(text: str) -> str:

@@ -14,7 +14,6 @@ import pytest
 import propensity
 from cli.conftest import CONFIG, run
 
-pytestmark = pytest.mark.xdist_group("cli")
 COMMANDS = ["check", "train", "score", "promote", "rollback", "demo"]
 HEAVY = ["mlflow", "lightgbm", "sklearn", "pandas", "ibis", "duckdb", "pyarrow", "matplotlib", "scipy"]
 

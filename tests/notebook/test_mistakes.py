@@ -14,8 +14,6 @@ from sklearn.linear_model import LogisticRegression
 import propensity as pp
 from propensity.errors import ConfigError, FeatureMismatch, HistoryError, RegistryError, UsageError
 
-pytestmark = pytest.mark.xdist_group("notebook")
-
 
 def test_a_wrong_path_says_where_it_was_sought_and_how_to_get_the_demo(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

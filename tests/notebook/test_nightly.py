@@ -13,7 +13,6 @@ import propensity as pp
 from conftest import small_config
 from propensity.errors import FeatureMismatch, UsageError
 
-pytestmark = pytest.mark.xdist_group("notebook")
 CAPACITY = 40
 
 

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import jupytext
 import nbclient
-import pytest
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-pytestmark = pytest.mark.xdist_group("kernel")
 
 
 def test_the_first_call_list(monkeypatch):

@@ -13,7 +13,6 @@ import pytest
 import propensity as pp
 from conftest import small_config
 
-pytestmark = pytest.mark.xdist_group("notebook")
 STEPS = ("crm", "spine", "data", "model", "report", "scored", "calls")
 PLANTED = "<script>alert(1)</script>"
 

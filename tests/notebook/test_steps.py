@@ -19,7 +19,6 @@ from conftest import CONFIG
 from propensity.notebook.calls import instant_of
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.xdist_group("notebook")
 
 
 def test_the_readmes_session_runs_as_it_stands(small_world, tmp_path, monkeypatch):

@@ -386,3 +386,29 @@ def test_a_lookup_in_a_database(load_tables, tmp_path):
     assert found.rows("leads", "lead_id", "source") == [("1", "steel"), ("2", "steel"), ("3", None)]
     with pytest.raises(ConfigError, match=r"tables\.leads\.lookups\.firm\.table needs data\.database"):
         load_tables({"leads.csv": LEADS}, tables)
+
+
+def test_a_row_that_finds_several_becomes_as_many_where_that_is_meant(load_tables):
+    files = {
+        "leads.csv": "lead_id,created_at,firm\n1,2024-01-05,a\n2,2024-01-05,a\n3,2024-01-05,b\n",
+        "deals.csv": "firm,won\na,2024-02-01\nb,2024-03-01\nc,2024-04-01\n",
+    }
+    lookup = {"path": "leads.csv", "on": {"firm": "firm"}, "many": True}
+    stages = {
+        "path": "deals.csv",
+        "lookups": {"who": lookup},
+        "when_known": "who.lead_id",
+        "columns": {"lead_id": "who.lead_id", "stage": {"constant": "customer"}, "entered_at": "won"},
+    }
+    found = load_tables(files, {"leads": {"path": "leads.csv"}, "stages": stages})
+    assert found.rows("stages", "lead_id") == ["1", "2", "3"]
+    assert "1 of 3 rows of deals.csv name a firm that leads.csv does not have" in found.findings("stages")[0]
+    with pytest.raises(ContractError, match=r"1 of 2 keys are there more than once.*or `many: true` if each"):
+        load_tables(
+            {},
+            {
+                "leads": {"path": "leads.csv"},
+                "stages": {**stages, "lookups": {"who": {**lookup, "many": False}}},
+            },
+            share=0.1,
+        )

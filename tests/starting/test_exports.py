@@ -6,7 +6,6 @@ import pytest
 
 from starting.exports import COMPANIES, FIRST, LAST
 
-pytestmark = pytest.mark.xdist_group("starting")
 NAMES = ["salesforce", "hubspot", "german"]
 
 

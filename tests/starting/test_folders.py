@@ -17,7 +17,6 @@ from propensity.errors import ConfigError, SourceError, UsageError
 from propensity.starting.begin import begin
 from starting.conftest import Done, run
 
-pytestmark = pytest.mark.xdist_group("starting")
 LEADS = "id,created_at,source,won\n" + "".join(
     f"{i},2024-0{i % 6 + 1}-1{i % 9}T10:00Z,{'web' if i % 3 else 'event'},{'yes' if i % 4 == 0 else 'no'}\n"
     for i in range(60)

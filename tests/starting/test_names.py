@@ -92,6 +92,6 @@ def test_words_of_stages_acts_and_ends():
     ],
 )
 def test_scalars_are_read_back(text):
-    from propensity.configfile import _parse_yaml  # noqa: PLC0415
+    from propensity.configyaml import parse_yaml  # noqa: PLC0415
 
-    assert _parse_yaml(f"{scalar(text)}: {scalar(text)}") == {text: text}
+    assert parse_yaml(f"{scalar(text)}: {scalar(text)}") == {text: text}

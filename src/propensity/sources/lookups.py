@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _EXAMPLES = 3
 _LOOSE = r"[^\p{L}\p{N}]"
-_HIT = "_hit"
 Said = tuple[Literal["info", "warning"], str]
 """How much it matters, and what there is to say."""
 
@@ -141,24 +140,29 @@ def _joined(
         for key, column in zip(keys, lookup.on.values(), strict=True)
     }
     columns = {f"{prefix}c{place}": f"c{place}" for place, _ in enumerate(opened.source.columns, 1)}
-    rows: Table = there.table.select(**columns, **theirs)
-    rows = rows.filter(*(rows[key].notnull() for key in keys))
-    rows = rows.mutate(_same=rows.count().over(group_by=keys))
-    unique = rows.filter(rows["_same"] == 1).drop("_same").mutate(**{prefix + _HIT: True})
+    rows: Table = _keyed(there.table.select(**columns, **theirs), keys)
     left = scope.table.mutate(**ours)
-    table = left.left_join(unique, keys).drop(*(key + "_right" for key in keys))
-    join = _Join(opener, scope.origin, opened, lookup, where, keys, rows, table.rename(_hit=prefix + _HIT))
+    known = opener.keep(rows.group_by(keys).aggregate(same=rows.count()))
+    asking = _keyed(left, keys)
+    asked = opener.keep(asking.group_by(keys).aggregate(rows=asking.count()))
+    found = rows if lookup.many else rows.semi_join(known.filter(known["same"] == 1), keys)
+    table = left.left_join(found, keys).drop(*(key + "_right" for key in keys))
+    join = _Join(opener, scope.origin, opened, lookup, where, keys, known, asked)
     said = [*join.no_rows(), *join.ambiguous(), *join.unmatched()]
     return (
         replace(
             scope,
-            table=table.drop(*keys, prefix + _HIT),
+            table=table.drop(*keys),
             columns={**scope.columns, name: opened.source.columns},
             prefixes={**scope.prefixes, name: prefix},
             origins={**scope.origins, name: f"{opened.name} (lookup {name})"},
         ),
         said,
     )
+
+
+def _keyed(table: Table, keys: Sequence[str]) -> Table:
+    return table.filter(*(table[key].notnull() for key in keys))
 
 
 def _key(column: Value, lookup: LookupConfig, null_words: Sequence[str]) -> Value:
@@ -171,8 +175,8 @@ def _key(column: Value, lookup: LookupConfig, null_words: Sequence[str]) -> Valu
 class _Join:
     """A lookup that was made, and what a person should know of it.
 
-    `rows` are those looked up, with their keys and in `_same` how many share them; `joined` the source's rows with
-    `_hit` where they found one.
+    `known` holds the keys that are there, and in `same` how many rows share each; `asked` those that the source's rows
+    have, and in `rows` how many.
     """
 
     opener: Opener
@@ -181,15 +185,14 @@ class _Join:
     lookup: LookupConfig
     where: str
     keys: Sequence[str]
-    rows: Table
-    joined: Table
+    known: Table
+    asked: Table
 
     def ambiguous(self) -> list[Said]:
         """Keys that are there more than once: which row is meant is not guessed."""
-        keys = self._one(self.rows.select(*self.keys).distinct().count())
-        several: Table = self.rows.filter(self.rows["_same"] > 1).select(*self.keys).distinct()
-        twice = self._one(several.count())
-        if not twice:
+        several: Table = self.known.filter(self.known["same"] > 1)
+        keys, twice = self._sums(self.known, self.known.count(), several=self.known["same"] > 1)
+        if not twice or self.lookup.many:
             return []
         message = (
             f"{self.where}: {twice:,} of {keys:,} keys are there more than once in {self.opened.name}, and rows that "
@@ -199,15 +202,16 @@ class _Join:
         if twice / keys > most:
             raise ContractError(
                 f"{message}. At most {most:.1%} may be (checks.max_quarantined_share). A lookup needs a table with one "
-                "row a key."
+                "row a key, or `many: true` if each of them is meant."
             )
         return [("warning", message)]
 
     def unmatched(self) -> list[Said]:
         """Rows whose key is not there."""
-        asked: Table = self.joined.filter(*(self.joined[key].notnull() for key in self.keys))
-        missed: Table = asked.filter(asked["_hit"].isnull())
-        rows, lost = self._one(asked.count()), self._one(missed.count())
+        found = self.known if self.lookup.many else self.known.filter(self.known["same"] == 1)
+        missed: Table = self.asked.anti_join(found, list(self.keys))
+        (rows,) = self._sums(self.asked, self.asked["rows"].sum())
+        (lost,) = self._sums(missed, missed["rows"].sum())
         if not rows:
             keys = ", ".join(self.lookup.on)
             severity = "info" if self.lookup.optional else "warning"
@@ -221,7 +225,7 @@ class _Join:
             f"{self.opened.name} does not have, for example {self._examples(missed)}"
         )
         if lost == rows and not self.lookup.optional:
-            there = self._examples(self.rows)
+            there = self._examples(self.known)
             loose = ", or compare with match: loose" if self.lookup.match == "exact" else ""
             raise SchemaError(f"{message}; there it is {there or 'empty'}. Check `on`{loose}.")
         return [("info" if self.lookup.optional else "warning", message)]
@@ -248,7 +252,13 @@ class _Join:
     def _one(self, value: Value) -> int:
         return self.opener.engine.collect(value.as_table()).column(0)[0].as_py()
 
+    def _sums(self, table: Table, total: Value, **where: Value) -> tuple[int, ...]:
+        """A total, and how many rows fit each condition."""
+        counts = {name: fits.sum() for name, fits in where.items()}
+        found = self.opener.engine.collect(table.aggregate(total=total, **counts)).to_pylist()[0]
+        return tuple(int(value or 0) for value in found.values())
+
     def _examples(self, table: Table) -> str:
-        some = table.select(*self.keys).distinct().order_by(list(self.keys)).limit(_EXAMPLES)
+        some = table.select(*self.keys).order_by(list(self.keys)).limit(_EXAMPLES)
         found = self.opener.engine.collect(some).to_pylist()
         return "; ".join(" + ".join(repr(part[:LONGEST_NAME]) for part in key.values()) for key in found)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from propensity.engines import Source
+from propensity.engines.untyped import Table
 from propensity.errors import SourceError
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ class Opener:
 
     engine: Engine
     config: Config
+    _numbers: Iterator[int] = field(default_factory=count)
     _known: dict[tuple[str, CsvOptions], Opened] = field(
         default_factory=dict[tuple[str, "CsvOptions"], Opened]
     )
@@ -50,6 +54,10 @@ class Opener:
         if key not in self._known:
             self._known[key] = self._opened(origin, where)
         return self._known[key]
+
+    def keep(self, table: Table) -> Table:
+        """Compute a table once, under a name of its own."""
+        return self.engine.materialise(table, f"kept_{next(self._numbers)}")
 
     def _opened(self, origin: Origin, where: str) -> Opened:
         if origin.path is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,17 +74,19 @@ def choose(engine: Engine, scope: Scope, source: SourceConfig, part: RowsConfig,
     if not wanted:
         return Chosen(table, None, "")
     kept = table.filter(*wanted)
-    message = _left_out(engine, scope, table, kept, what)
+    message = _left_out(engine, scope, wanted, what)
     if part.repeat is None:
         return Chosen(kept, None, message)
     repeated = kept.mutate(**{_TIMES: ibis.range(0, kept[_TIMES]).unnest()}).drop(_TIMES)
     return Chosen(repeated, repeated[_BAD_TIMES], message)
 
 
-def _left_out(engine: Engine, scope: Scope, table: Table, kept: Table, what: str) -> str:
-    rows, left = (engine.collect(some.count().as_table()).column(0)[0].as_py() for some in (table, kept))
+def _left_out(engine: Engine, scope: Scope, wanted: Sequence[Value], what: str) -> str:
+    table = scope.table
+    counts = table.aggregate(rows=table.count(), kept=table.count(where=ibis.and_(*wanted)))
+    rows, kept = engine.collect(counts).to_pylist()[0].values()
     return (
-        f"{rows - left:,} of {rows:,} rows of {scope.origin} are no {what}, by the mapping"
-        if left < rows
+        f"{rows - kept:,} of {rows:,} rows of {scope.origin} are no {what}, by the mapping"
+        if kept < rows
         else ""
     )
