@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from propensity.config import Config
 from propensity.configfile import load_config
 from propensity.demo.world import simulate, write
+from propensity.tracking import _mlflow
+from propensity.tracking.store import Store
 
 SMALL_LEADS = 500
 CONFIG = Path(__file__).parent.parent / "configs" / "demo.yaml"
@@ -31,13 +35,32 @@ def real_data() -> Path:
     return REAL_DATA
 
 
+@cache
+def _empty_store() -> bytes:
+    """A tracking store as MLflow makes it: its migrations take seconds, so that they run once a process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "mlflow.db")
+        with _mlflow.opened(Store(f"sqlite:///{path}", None, "none", "none")) as client:
+            client.search_experiments()
+        return path.read_bytes()
+
+
+def tracked(place: Path) -> str:
+    """The setting for a tracking store in `place`, which is there, empty, if it was not."""
+    path = place / "mlflow.db"
+    if not path.exists():
+        place.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_empty_store())
+    return f"tracking.uri=sqlite:///{path}"
+
+
 def small_config(world: Path, place: Path, *more: str) -> Config:
     """The demo's configuration over a small world, with everything that is written below `place`, and a small model."""
     return load_config(
         CONFIG,
         [
             f"data.folder={world}",
-            f"tracking.uri=sqlite:///{place / 'mlflow.db'}",
+            tracked(place),
             f"paths.models={place / 'models'}",
             f"paths.out={place / 'out'}",
             f"paths.quarantine={place / 'quarantine'}",

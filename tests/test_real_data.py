@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import tracked
 from propensity import workflow
 from propensity.config import Config
 from propensity.configfile import load_config
@@ -22,7 +23,7 @@ def config_of(name: str, real_data: Path, place: Path) -> Config:
         CONFIGS / f"{name}.yaml",
         [
             f"data.folder={real_data / name}",
-            f"tracking.uri=sqlite:///{place / 'mlflow.db'}",
+            tracked(place),
             f"paths.models={place / 'models'}",
             f"paths.quarantine={place / 'quarantine'}",
             "model.resamples=50",

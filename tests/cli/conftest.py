@@ -16,6 +16,7 @@ from unittest import mock
 
 import pytest
 
+from conftest import tracked
 from propensity import cli
 
 CONFIG = Path(__file__).parents[2] / "configs" / "demo.yaml"
@@ -87,7 +88,7 @@ class Place:
         """The options of a command on this place; `world` instead of the place's own data."""
         sets = [
             f"data.folder={world or self.world}",
-            f"tracking.uri=sqlite:///{self.folder}/mlflow.db",
+            tracked(self.folder),
             f"paths.models={self.folder}/models",
             f"paths.out={self.folder}/out",
             f"paths.quarantine={self.folder}/quarantine",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from conftest import tracked
 from foreign.export import ZONE, export, middle
 from propensity import workflow
 from propensity.configfile import load_config
@@ -115,7 +116,7 @@ def test_it_trains_and_gives_a_list(folder, tmp_path):
     config = load_config(
         folder / "crm.yaml",
         [
-            f"tracking.uri=sqlite:///{tmp_path}/mlflow.db",
+            tracked(tmp_path),
             "model.params={max_trees: 40}",
             "model.resamples=50",
             "snapshots.every=3 months",

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from cli.conftest import run as command
-from conftest import small_config
+from conftest import small_config, tracked
 from foreign.export import export as foreign
 from propensity import workflow
 from propensity.configfile import load_config
@@ -55,7 +55,7 @@ def test_the_tempting_column_is_left_out_with_the_reason(world):
 
 def test_a_written_configuration_trains_untouched(world, tmp_path):
     more = [
-        f"tracking.uri=sqlite:///{tmp_path / 'mlflow.db'}",
+        tracked(tmp_path),
         f"paths.models={tmp_path / 'models'}",
         "model.params={max_trees: 30}",
         "model.resamples=50",
