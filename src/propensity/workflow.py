@@ -22,6 +22,7 @@ from propensity.features.frame import FeatureFrame, features_of
 from propensity.results import CheckResult, PromoteResult, RollbackResult, ScoreResult, TrainResult, shown
 from propensity.scoring.lists import Ranking, rank_leads
 from propensity.scoring.score import refuse_other_features
+from propensity.scoring.surprises import FILLED
 from propensity.selection.promotion import compare, refuse_worse, unseen_rows
 from propensity.selection.training import Trained, train_and_judge
 from propensity.sources.canonical import Canonical, load
@@ -107,7 +108,7 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
         progress.step("Deriving features as they were known at each snapshot")
         frame = training_frame(session)
         progress.step(f"Training on {len(frame):,} snapshots and judging forward in time")
-        lineage = _lineage(session)
+        lineage = {**_lineage(session), FILLED: frame.filled}
         shaped = parameters(session.canonical)
         trained = train_and_judge(
             frame, config, dated=session.canonical.dated, lineage=lineage, parameters=shaped
@@ -185,7 +186,11 @@ def score(
             manifest,
             model.name,
             model.number,
-            (*_messages(session.canonical.report), *stale(moment, session.through)),
+            (
+                *_messages(session.canonical.report),
+                *stale(moment, session.through),
+                *ranking.surprises.warnings(max_share=config.checks.max_quarantined_share),
+            ),
         )
 
 
@@ -333,4 +338,5 @@ def _manifest(
             "listed": ranking.counts.get("listed", 0),
             "removed": ranking.removed,
         },
+        "surprises": {"empty": list(ranking.surprises.empty), "new": ranking.surprises.new},
     }

@@ -103,8 +103,21 @@ def test_an_amount_is_not_guessed(load_tables):
 
 
 def test_numbers_that_are_none_or_absurd(load_tables):
-    words = ["1e308", "1e400", "-0", "1,5", "\u0661\u0662\u0663", "0x1F", "\uff11", "9" * 400, "5%", "true"]
-    assert staff(load_tables, words) == [1e308, None, 0.0] + [None] * 7
+    words = [
+        "1e18",
+        "1.1e18",
+        "-1e308",
+        "1e400",
+        "-0",
+        "1,5",
+        "\u0661\u0662\u0663",
+        "0x1F",
+        "\uff11",
+        "9" * 400,
+        "5%",
+        "true",
+    ]
+    assert staff(load_tables, words) == [1e18, None, None, None, 0.0] + [None] * 7
 
 
 ODD = ["7\u00a0", "\u200b7", "\ufeff7", "\u3000 7\u202c", "7.0", "\u200f7"]

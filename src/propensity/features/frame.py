@@ -118,6 +118,12 @@ class FeatureFrame:
         return {feature.name: feature.direction for feature in self.features if feature.direction}
 
     @property
+    def filled(self) -> dict[str, float]:
+        """Feature name to the share of rows in which it is known, 0 to 1 (0 where there is no row)."""
+        rows = max(len(self), 1)
+        return {name: 1 - self.table[name].null_count / rows if len(self) else 0.0 for name in self.names}
+
+    @property
     def groups(self) -> npt.NDArray[np.object_]:
         """Whom a row belongs to: its account, else its lead. Prefixed, so that ids of both never meet."""
         accounts, leads = self.table["account_id"].to_pylist(), self.table["lead_id"].to_pylist()

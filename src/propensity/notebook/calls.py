@@ -69,7 +69,11 @@ class Scored:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What to know before using them."""
-        found = workflow.stale(self.as_of, self.crm.through)
+        most = self.crm.config.checks.max_quarantined_share
+        found = (
+            *workflow.stale(self.as_of, self.crm.through),
+            *self.parts.surprises.warnings(max_share=most),
+        )
         learned = learned_to(self.bundle)
         if learned is None or self.as_of is None or learned < self.as_of:
             return found

@@ -17,6 +17,7 @@ from propensity.scoring.gate import CAUSES, gate
 from propensity.scoring.rank import CONTACT, in_order, ranked
 from propensity.scoring.reasons import AGAINST, FOR, explain
 from propensity.scoring.score import ScoredParts, feature_parts, score_parts
+from propensity.scoring.surprises import Surprises
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,7 @@ class Ranking:
     scores: ir.Table
     listed: ir.Table
     counts: dict[str, int]
+    surprises: Surprises
 
     @property
     def scored(self) -> int:
@@ -104,6 +106,7 @@ def rank_parts(
         in_order(table).drop("tie", *CONTACT),
         listed.order_by("rank"),
         {str(row["removed"] or "listed"): row["rows"] for row in counts},
+        parts.surprises,
     )
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from propensity.errors import FeatureMismatch
+from propensity.scoring.surprises import Surprises
 
 if TYPE_CHECKING:
     from propensity.features.frame import FeatureQuery
@@ -25,11 +26,12 @@ SCORE_COLUMNS = ("lead_id", "account_id", "as_of", "margin", "probability", "tie
 
 @dataclass(frozen=True, slots=True)
 class ScoredParts:
-    """What scoring left on disk: Parquet parts of scores, and of the features that led to them."""
+    """What scoring left on disk: Parquet parts of scores, and of the features that led to them; and what surprised it."""
 
     scores: Path
     features: Path
     rows: int
+    surprises: Surprises
 
 
 def score_parts(
@@ -61,7 +63,7 @@ def score_parts(
     scores, features = folder / "scores", folder / "features"
     scores.mkdir()
     features.mkdir()
-    rows = 0
+    rows, surprises = 0, Surprises(bundle)
     for number, batch in enumerate(query.stream(batch_rows)):
         margin = bundle.margin(batch, threads=threads or 0)
         probability = bundle.probability(margin)
@@ -76,8 +78,9 @@ def score_parts(
         pq.write_table(table, scores / f"{number:06d}.parquet")
         pq.write_table(batch, features / f"{number:06d}.parquet", compression="lz4")
         rows += batch.num_rows
+        surprises.see(batch)
         progress(batch.num_rows)
-    return ScoredParts(scores, features, rows)
+    return ScoredParts(scores, features, rows, surprises)
 
 
 def refuse_other_features(

@@ -38,9 +38,11 @@ _EDGES = rf"^[{_BLANK}]+|[{_BLANK}]+$"
 _EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 """What Python and pandas can hold in any zone; engines also read `infinity` and the year 290000."""
 _EARLIEST_LOCAL, _LATEST_LOCAL = (day.replace(tzinfo=None) for day in (_EARLIEST, _LATEST))
+MOST = 1e18
+"""The largest number that is taken, on either side of zero."""
 _BAD_WORDS: Mapping[str, str] = {
     "timestamp": "not a date or time",
-    "number": "not a finite number",
+    "number": "not a number from -1e18 to 1e18",
     "boolean": "neither yes nor no",
 }
 
@@ -118,7 +120,9 @@ def as_text(column: Value, how: Reading) -> Value:
 
 
 def _finite(number: Value) -> Value:
-    return ibis.cases((number.isinf() | number.isnan(), ibis.null("float64")), else_=number)
+    """Null for infinity, NaN, and what no amount, count or quantity ever is: its products would become infinite."""
+    absurd = number.isinf() | number.isnan() | (number.abs() > MOST)
+    return ibis.cases((absurd, ibis.null("float64")), else_=number)
 
 
 def _number(text: Value, how: Reading) -> Value:

@@ -115,7 +115,7 @@ def log_training(store: Store, training: Training) -> Registered:
 
 
 def metrics_of(evaluations: Mapping[str, Evaluation]) -> dict[str, float]:
-    """Return the flat metrics of a run; what is not a finite number is left out.
+    """Return the flat metrics of a run; what is not a number from -1e18 to 1e18 is left out.
 
     The evaluation "model" is prefixed `test_`, each other with its own name; an interval's ends are
     `..._low` and `..._high`.

@@ -1,0 +1,65 @@
+"""What scoring meets that training never saw is said, once, with counts."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pytest
+
+from propensity.scoring.surprises import Surprises
+
+FILLED = {"source": 0.9, "size": 0.5, "never": 0.0}
+
+
+def bundle(filled=FILLED):
+    return SimpleNamespace(
+        names=("source", "size", "never"),
+        categories={"source": ("ad", "web")},
+        metadata={"data": {"filled": filled}},
+    )
+
+
+def seen(*batches, **more):
+    surprises = Surprises(bundle(**more))
+    for source, size in batches:
+        surprises.see(
+            pa.table(
+                {
+                    "source": pa.array(source, pa.string()),
+                    "size": pa.array(size, pa.float64()),
+                    "never": pa.nulls(len(size), pa.float64()),
+                }
+            )
+        )
+    return surprises
+
+
+def test_a_column_without_a_value_is_named_where_training_had_some():
+    found = seen((["ad", None], [None, None]), (["web"], [None]))
+    assert found.empty == ("size",)
+    (said,) = found.warnings(max_share=0.01)
+    assert said.startswith("size is null for all 3 leads, but was known for 50.0% of the snapshots")
+
+
+def test_one_value_in_any_batch_is_enough():
+    assert seen((["ad"], [None]), (["ad"], [1.0])).empty == ()
+
+
+def test_new_values_are_counted_over_all_batches():
+    found = seen((["ad", "fair", None], [1.0, 1.0, 1.0]), (["fair", "expo"], [1.0, 1.0]))
+    assert found.new == {"source": {"expo": 1, "fair": 2}}
+    (said,) = found.warnings(max_share=0.5)
+    assert "for 3 of 4 leads, and takes them as unknown: 'fair' (2), 'expo' (1)." in said
+
+
+def test_few_new_values_are_kept_but_give_no_warning():
+    found = seen((["ad"] * 99 + ["fair"], [1.0] * 100))
+    assert found.new == {"source": {"fair": 1}}
+    assert found.warnings(max_share=0.01) == ()
+    assert len(found.warnings(max_share=0.009)) == 1
+
+
+@pytest.mark.parametrize("filled", [{}, FILLED])
+def test_no_lead_at_all_surprises_nobody(filled):
+    assert seen(filled=filled).warnings(max_share=0.0) == ()
