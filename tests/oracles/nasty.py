@@ -225,7 +225,7 @@ def _activities() -> list[dict[str, Any]]:
         _act("T06", "smoke_signal", AS_OF - DAY, direction="Inbound", channel="phone", value=-3e16),
         # Before the lead was created, and long ago.
         _act("just_before", "pricing_view", BASE),
-        _act("just_before", "pricing_view", datetime(1900, 1, 1, tzinfo=UTC), value=1.0),
+        _act("just_before", "pricing_view", datetime(1970, 1, 3, tzinfo=UTC), value=1.0),
         # Of leads that are not there yet: colleagues must not see them.
         _act("exactly", "demo_request", AS_OF - DAY),
         _act("after", "demo_request", AS_OF - DAY),

@@ -243,3 +243,19 @@ def test_strings_of_the_configuration_are_never_code(load_tables):
     assert found.rows("leads", "source", "title", "region", "product") == [
         (evil + "!", evil, evil + "a", "e'\\x41' %s {0}")
     ]
+
+
+def test_a_record_from_1900_or_the_epochs_first_day_is_set_aside_and_a_founding_day_is_not(load_tables):
+    files = {
+        "leads.csv": "lead_id,created_at\n1,1900-01-01\n2,1970-01-01T00:00:00Z\n3,1970-01-01\n4,1970-01-03T00:00:00Z\n5,2024-01-05\n",
+        "activities.csv": "lead_id,occurred_at,type,recorded_at\n5,1899-12-30,call,\n5,2024-01-06,call,1900-01-01\n5,2024-01-06,call,\n",
+        "accounts.csv": "account_id,founded_on,valid_from\na,1871-03-01,1900-01-01\n",
+    }
+    found = load_tables(files)
+    assert found.rows("leads", "lead_id") == ["4", "5"]
+    assert found.broken("leads") == {"created_at is before 1970-01-03, as if for no date": 3}
+    assert found.broken("activities") == {
+        "occurred_at is before 1970-01-03, as if for no date": 1,
+        "recorded_at is before 1970-01-03, as if for no date": 1,
+    }
+    assert found.broken("accounts") == {}

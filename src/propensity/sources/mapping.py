@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import ibis
@@ -39,6 +40,9 @@ _IBIS_TYPES = {
     "number": "float64",
     "boolean": "boolean",
 }
+_RECORDED = frozenset({"created_at", "occurred_at", "entered_at", "recorded_at"})
+_EARLIEST_RECORD = datetime(1970, 1, 3, tzinfo=UTC)
+"""The second midnight after the epoch: day 0 as a date without a time counts at its end, in any zone."""
 _EXTRA_TYPES: dict[str, ColumnType] = {"number": "number", "category": "text", "boolean": "boolean"}
 
 
@@ -247,7 +251,16 @@ class _Mapper:
             self.rules.append((parsed.bad, f"{named([label])} is {parsed.rule}", shown))
 
     def _flag_what_cannot_be(self, column: Column, parsed: Parsed, shown: Value) -> None:
-        """A rate that is nothing or less would take every amount with it."""
+        """Set aside a rate of nothing, which would take every amount with it, and a record from before there were any.
+
+        1900 and the first day of 1970 stand for "no date" in many exports. A company's founding day, and the time from
+        which an account's row holds, may well be that old.
+        """
+        if column.name in _RECORDED:
+            early = (parsed.value < ibis.literal(_EARLIEST_RECORD)).fill_null(ibis.literal(False))
+            self.rules.append(
+                (early, f"{column.name} is before {_EARLIEST_RECORD:%Y-%m-%d}, as if for no date", shown)
+            )
         if (self.name, column.name) == ("rates", "to_base"):
             self.rules.append((parsed.value <= 0, f"{column.name} is not above 0", shown))
 
