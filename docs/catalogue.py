@@ -141,7 +141,9 @@ def table(features: Iterable[Feature]) -> Iterator[str]:
 def meaning(feature: Feature) -> tuple[str, ...]:
     """What a row says, with N for the numbers of the feature's name."""
     numbers = re.findall(r"\d+", feature.name)
-    words = feature.sentence.replace("{value}", "…").replace("{times}", "… times")
+    words = (
+        feature.sentence.replace("{value}", "…").replace("{times}", "… times").replace("{hours}", "… hours")
+    )
     zero = feature.zero or ("there was none" if feature.empty == 0 else "")
     direction = {1: "more is more likely", -1: "more is less likely"}.get(feature.direction, "")
     parts = (

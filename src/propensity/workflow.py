@@ -177,21 +177,27 @@ def score(
         ):
             rows = _write(session, ranking, scratch)
             manifest = deliver(scratch, folder, _manifest(session, moment, model, bundle, ranking), rows)
-        return ScoreResult(
-            moment,
-            ranking.scored,
-            ranking.counts.get("listed", 0),
-            ranking.removed,
-            folder,
-            manifest,
-            model.name,
-            model.number,
-            (
-                *_messages(session.canonical.report),
-                *stale(moment, session.through),
-                *ranking.surprises.warnings(max_share=config.checks.max_quarantined_share),
-            ),
-        )
+        return _scored(session, moment, model, ranking, folder, manifest)
+
+
+def _scored(
+    session: Session,
+    moment: datetime | None,
+    model: Version,
+    ranking: Ranking,
+    folder: Path,
+    manifest: Path,
+) -> ScoreResult:
+    most = session.canonical.config.checks.max_quarantined_share
+    warnings = (
+        *_messages(session.canonical.report),
+        *stale(moment, session.through),
+        *ranking.surprises.warnings(max_share=most),
+    )
+    listed = ranking.counts.get("listed", 0)
+    return ScoreResult(
+        moment, ranking.scored, listed, ranking.removed, folder, manifest, model.name, model.number, warnings
+    )
 
 
 def load_model(config: Config, version: str | None, progress: Progress) -> tuple[Version, Bundle]:

@@ -89,3 +89,15 @@ def test_no_concept_speaks_twice(bundle, rows):
 )
 def test_values_read_as_a_rep_reads_them(value, text):
     assert sentence(SILENCE, value) == text
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [(0.0, "0 hours"), (5.0, "5 hours"), (47.0, "47 hours"), (48.0, "2 days"), (1921.0, "80 days")],
+)
+def test_many_hours_are_told_in_days(hours, said):
+    answers = Feature(
+        "engagement_hours", "engagement", "response time", "hours", "usually answers within {hours}", "activities",
+        lambda t: t.count(),
+    )  # fmt: skip
+    assert sentence(answers, hours) == f"usually answers within {said}"

@@ -325,7 +325,7 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
 
 def _response_time() -> Feature:
     return engagement_feature(
-        "median_response_hours", "response time", "hours", "usually answers within {value} hours", "activities",
+        "median_response_hours", "response time", "hours", "usually answers within {hours}", "activities",
         lambda t: t["response_us"].median().cast("float64") / HOUR_US, null_when="has answered no approach",
     )  # fmt: skip
 

@@ -190,15 +190,17 @@ class FeatureQuery:
         try:
             yield
         except Exception as error:
-            mistake = blamed(self.features, self._failing)
+            # One feature alone must fail as the whole did: any other error is no answer to which it was.
+            kind = type(error)
+            mistake = blamed(self.features, lambda feature: self._failing(feature, kind))
             if mistake is None:
                 raise
             raise mistake from error
 
-    def _failing(self, feature: Feature) -> Exception | None:
+    def _failing(self, feature: Feature, like: type[Exception]) -> Exception | None:
         try:
             self.canonical.engine.collect(self.expression.select(feature.name))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller says it
+        except like as error:
             return error
         return None
 

@@ -40,7 +40,8 @@ class Feature:
     unit
         Such as `days` or `acts`; empty for a category or a ratio.
     sentence
-        For reasons, with `{value}`, or `{times}` for a count: `viewed pricing {times} in the last 7 days`.
+        For reasons, with `{value}`, `{times}` for a count (`viewed pricing {times} in the last 7 days`), or `{hours}` for
+        hours, of which many are told in days.
     over
         The cut table that the expression reads. A feature over `features` reads the columns of all the others.
     expression

@@ -19,6 +19,8 @@ FOR = ("reason_1", "reason_2", "reason_3")
 AGAINST = "against"
 _WORDS = {1: "once", 2: "twice"}
 _WHOLE_FROM = 10
+_HOURS_A_DAY = 24
+_DAYS_FROM = 2
 
 
 def explain(bundle: Bundle, features: Sequence[Feature], rows: pa.Table, *, threads: int | None) -> pa.Table:
@@ -105,7 +107,14 @@ def sentence(feature: Feature, value: float | str | None) -> str:
     times = (
         _WORDS.get(int(value), f"{shown(value)} times") if value == int(value) else f"{shown(value)} times"
     )
-    return feature.sentence.replace("{times}", times).replace("{value}", shown(value))
+    words = feature.sentence.replace("{times}", times).replace("{hours}", _hours(value))
+    return words.replace("{value}", shown(value))
+
+
+def _hours(value: float) -> str:
+    """A time as people say it: 5 hours, 2.5 days."""
+    days = value / _HOURS_A_DAY
+    return f"{shown(days)} days" if days >= _DAYS_FROM else f"{shown(value)} hours"
 
 
 def shown(value: float) -> str:

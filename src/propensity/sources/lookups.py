@@ -198,13 +198,11 @@ class _Join:
             f"{self.where}: {twice:,} of {keys:,} keys are there more than once in {self.opened.name}, and rows that "
             f"name them find nothing, for example {self._examples(several)}"
         )
-        most = self.opener.config.checks.max_quarantined_share
-        if twice / keys > most:
-            raise ContractError(
-                f"{message}. At most {most:.1%} may be (checks.max_quarantined_share). A lookup needs a table with one "
-                "row a key, or `many: true` if each of them is meant."
-            )
-        return [("warning", message)]
+        return self._within_share(
+            twice / keys,
+            message,
+            "A lookup needs a table with one row a key, or `many: true` if each of them is meant.",
+        )
 
     def unmatched(self) -> list[Said]:
         """Rows whose key is not there."""
@@ -242,10 +240,14 @@ class _Join:
             f"{self.where}: {lines:,} of {total:,} lines of {self.opened.name} are no rows, for example line "
             f"{first['line'] or '?'}: {first['text'][:LONGEST_NAME]!r} ({first['why']})"
         )
+        return self._within_share(lines / total, message, "Mend the file, or its csv options.")
+
+    def _within_share(self, share: float, message: str, advice: str) -> list[Said]:
+        """A warning, or an error where more are bad than the configuration allows."""
         most = self.opener.config.checks.max_quarantined_share
-        if lines / total > most:
+        if share > most:
             raise ContractError(
-                f"{message}. At most {most:.1%} may be (checks.max_quarantined_share). Mend the file, or its csv options."
+                f"{message}. At most {most:.1%} may be (checks.max_quarantined_share). {advice}"
             )
         return [("warning", message)]
 
