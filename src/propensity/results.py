@@ -45,8 +45,9 @@ class TrainResult:
         """What `train --json` prints."""
         evaluations = {name: evaluation.to_dict() for name, evaluation in self.trained.evaluations.items()}
         final = self.trained.final.metadata
+        model = evaluations.get("model", {"metrics": {}})
         return {
-            "metrics": evaluations["model"]["metrics"],
+            "metrics": model["metrics"],
             "snapshots": final["rows"],
             "conversions": final["conversions"],
             "model": self.registered.name,
@@ -54,9 +55,10 @@ class TrainResult:
             "run_id": self.registered.run_id,
             "data_through": shown(self.through),
             "split": final["split"],
-            "test": {key: value for key, value in evaluations["model"].items() if key != "metrics"},
+            "test": {key: value for key, value in model.items() if key != "metrics"},
             "beside": {name: found["metrics"] for name, found in evaluations.items() if name != "model"},
-            "trees": final["n_trees"],
+            "trees": final.get("n_trees"),
+            "ladder": final["ladder"],
             "warnings": list(self.warnings),
         }
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from propensity.audit import screen as audit
+from propensity.selection.ladder import WORDS
 from propensity.starting import screen as starting
 from propensity.workflow import Progress
 
@@ -38,12 +39,7 @@ _METRICS = {
     "calibration_error": "calibration error",
     "lift_top_decile": "lift, top tenth",
 }
-_RIVALS = {
-    "model": "model",
-    "base_rate": "base rate",
-    "scorecard": "scorecard",
-    "truth": "true probabilities",
-}
+_RIVALS = {"model": "model", **WORDS, "truth": "true probabilities"}
 _CAUSES = {
     "do_not_contact": "asked not to be contacted",
     "already_converted": "already a prospect or beyond",
@@ -126,7 +122,7 @@ def train(result: TrainResult) -> None:
     console = _out()
     _warnings(console, result.warnings)
     console.print(_snapshot_funnel(result))
-    console.print(_metrics(result.trained.evaluations))
+    _ladder(console, result)
     model = result.registered
     console.print(
         f"Registered as version {model.version} of {model.name!r}, alias challenger (run {model.run_id})."
@@ -168,7 +164,7 @@ def demo(result: DemoResult) -> None:
     _findings(console, result.checked.report.findings)
     console.rule("Model")
     console.print(_snapshot_funnel(result.trained))
-    console.print(_metrics({**result.trained.trained.evaluations, "truth": result.truth}))
+    _ladder(console, result.trained, truth=result.truth)
     console.print(
         "Judged forward in time: trained on the past, reported on what came after. The true probabilities are the "
         "simulator's own, given each lead's history: no model can do better but by luck.\n"
@@ -214,7 +210,7 @@ def _warnings(console: Console, warnings: Sequence[str]) -> None:
 
 def _snapshot_funnel(result: TrainResult) -> Table:
     split = result.trained.final.metadata["split"]
-    evaluation = result.trained.evaluations["model"]
+    y = result.trained.test.y
     metadata = result.trained.final.metadata
     rows = [
         ("leads", f"{result.leads:,}"),
@@ -223,7 +219,7 @@ def _snapshot_funnel(result: TrainResult) -> Table:
         ("  trained on", f"{split['past_rows']:,}{_range(split['past_as_of'])}"),
         ("  in the gap between", f"{split['gap_rows']:,}"),
         ("  tested on", f"{split['test_rows']:,}{_range(split['test_as_of'])}"),
-        ("  conversions in the test", f"{evaluation.conversions:,} ({evaluation.base_rate:.1%})"),
+        ("  conversions in the test", f"{y.sum():,} ({y.mean():.1%})" if len(y) else "no test"),
     ]
     table = Table(box=None, pad_edge=False, show_header=False)
     for row in rows:
@@ -233,6 +229,21 @@ def _snapshot_funnel(result: TrainResult) -> Table:
 
 def _range(edges: list[str] | None) -> str:
     return "" if edges is None else f"  (as of {edges[0][:10]} to {edges[1][:10]})"
+
+
+def _ladder(console: Console, result: TrainResult, *, truth: Evaluation | None = None) -> None:
+    """The rungs with what was decided of each, then the figures of the test."""
+    trained = result.trained
+    table = Table("rung", box=None, pad_edge=False)
+    table.add_column("")
+    table.add_column("on validation folds (the test only reports)")
+    for step in trained.ladder.steps:
+        mark = "model" if step.rung == trained.ladder.chosen else ""
+        table.add_row(WORDS[step.rung], mark, Text(step.reason))
+    console.print(table)
+    shown = {name: found for name, found in trained.evaluations.items() if name != trained.ladder.chosen}
+    if shown:
+        console.print(_metrics(shown if truth is None else {**shown, "truth": truth}))
 
 
 def _metrics(evaluations: Mapping[str, Evaluation]) -> Table:

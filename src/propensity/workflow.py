@@ -23,12 +23,13 @@ from propensity.results import CheckResult, PromoteResult, RollbackResult, Score
 from propensity.scoring.lists import Ranking, rank_leads
 from propensity.scoring.score import refuse_other_features
 from propensity.scoring.surprises import FILLED
+from propensity.selection.ladder import Step
 from propensity.selection.promotion import compare, refuse_worse, unseen_rows
 from propensity.selection.training import Trained, train_and_judge
 from propensity.sources.canonical import Canonical, load
 from propensity.timeline.history import data_through, future_findings
 from propensity.timeline.snapshots import scoring_spine, training_spine
-from propensity.tracking.experiment import Training, log_training
+from propensity.tracking.experiment import RungRun, Training, log_training
 from propensity.tracking.registry import Registry, Version
 from propensity.tracking.store import Store
 
@@ -250,13 +251,20 @@ def _recipe_warnings(trained: Trained) -> tuple[str, ...]:
     """Say where the data did not carry the full recipe."""
     found: list[str] = []
     recipe, conversions = trained.judged.metadata["recipe"], trained.judged.metadata["conversions"]
-    if recipe == "fixed":
+    if trained.ladder.scarce:
+        found.append(trained.ladder.reason)
+    elif recipe == "fixed":
         found.append(
             f"only {conversions} conversions to learn from: the number of trees and the calibration are not learned"
         )
     elif recipe == "shuffled" and trained.split.kind == "forward":
         found.append(
             "the history is too short for folds forward in time: the recipe was learned on shuffled ones"
+        )
+    if not trained.evaluations:
+        found.append(
+            f"there is no forward test: {int(trained.test.y.sum()):,} conversions among its {len(trained.test):,} snapshots; "
+            "nothing says how good this model is"
         )
     if trained.split.kind == "random":
         found.append("train and test were split at random: the figures say nothing of the future")
@@ -294,7 +302,8 @@ def _training(config: Config, frame: FeatureFrame, trained: Trained, lineage: di
         "features": len(frame.features),
         "snapshots": metadata["rows"],
         "conversions": metadata["conversions"],
-        "trees": metadata["n_trees"],
+        "rung": metadata["rung"],
+        **({"trees": metadata["n_trees"]} if "n_trees" in metadata else {}),
         "recipe": metadata["recipe"],
         "calibration": type(trained.final.calibrator).__name__.lower(),
         **{f"model.{key}": str(value) for key, value in config.model.params.items()},
@@ -309,7 +318,26 @@ def _training(config: Config, frame: FeatureFrame, trained: Trained, lineage: di
         judged=trained.judged,
         final=trained.final,
         example=frame.values.slice(0, EXAMPLE_ROWS),
-        tags={"propensity": __version__},
+        tags={"propensity": __version__, "rung": trained.ladder.chosen, "why": trained.ladder.reason},
+        rungs=[_rung(step, trained) for step in trained.ladder.steps],
+    )
+
+
+def _rung(step: Step, trained: Trained) -> RungRun:
+    """One rung of the ladder as a run of its own."""
+    found = trained.evaluations.get(step.rung)
+    figures = {"log_loss": step.log_loss, "gain": step.gain, "gain_low": step.low, "gain_high": step.high}
+    return RungRun(
+        name=step.rung,
+        params=dict(step.facts or {}),
+        metrics={f"validation_{key}": value for key, value in figures.items() if value is not None},
+        evaluation=found,
+        tags={
+            "rung": step.rung,
+            "chosen": str(step.rung == trained.ladder.chosen).lower(),
+            "why": step.reason,
+            "against": step.against or "",
+        },
     )
 
 

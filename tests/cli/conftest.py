@@ -93,6 +93,7 @@ class Place:
             f"paths.out={self.folder}/out",
             f"paths.quarantine={self.folder}/quarantine",
             "model.params={max_trees: 30}",
+            "model.rungs=[lightgbm]",
             "model.resamples=50",
             "engine.threads=1",
             *more,

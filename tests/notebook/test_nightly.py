@@ -25,7 +25,9 @@ class Night:
 
 @pytest.fixture(scope="module")
 def night(small_world, tmp_path_factory):
-    config = small_config(small_world, tmp_path_factory.mktemp("night"), f"lists.capacity={CAPACITY}")
+    config = small_config(
+        small_world, tmp_path_factory.mktemp("night"), f"lists.capacity={CAPACITY}", "model.rungs=[lightgbm]"
+    )
     trained = pp.train(config)
     pp.promote(config)
     return Night(config, trained, pp.workflow.score(config))

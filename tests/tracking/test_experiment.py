@@ -11,7 +11,7 @@ from mlflow.models import Model
 import propensity
 from propensity.errors import RegistryError
 from propensity.tracking import log_training
-from propensity.tracking.experiment import metrics_of
+from propensity.tracking.experiment import RungRun, metrics_of
 
 
 @pytest.fixture
@@ -140,3 +140,32 @@ def test_more_params_than_one_request_holds(client, store, training):
     many = replace(training, params={f"p{i:03}": i for i in range(130)}, lineage={}, evaluations={})
     done = log_training(replace(store, model_name="many"), many)
     assert len(client.get_run(done.run_id).data.params) == 130
+
+
+def test_each_rung_is_a_child_run_whose_metrics_have_the_parents_names(client, store, training, models):
+    _, evaluation = models
+    rungs = [
+        RungRun(
+            "logistic",
+            {"ridge": 0.1},
+            {"validation_log_loss": 0.4},
+            evaluation,
+            {"why": "better", "chosen": "true"},
+        ),
+        RungRun(
+            "scorecard", {}, {"validation_gain": float("nan")}, None, {"why": "not tried", "chosen": "false"}
+        ),
+    ]
+    done = log_training(replace(store, model_name="ladder"), replace(training, rungs=rungs))
+    experiment = client.get_run(done.run_id).info.experiment_id
+    children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{done.run_id}'")
+    found = {run.info.run_name: run for run in children}
+    assert set(found) == {"logistic", "scorecard"}
+    assert all(run.info.status == "FINISHED" for run in children)
+    chosen = found["logistic"].data
+    assert chosen.params == {"ridge": "0.1"}
+    assert chosen.metrics["validation_log_loss"] == 0.4
+    assert chosen.metrics["test_roc_auc"] == client.get_run(done.run_id).data.metrics["test_roc_auc"]
+    assert (chosen.tags["why"], chosen.tags["chosen"]) == ("better", "true")
+    assert found["scorecard"].data.metrics == {}
+    assert found["scorecard"].data.tags["mlflow.user"] == "propensity"

@@ -9,13 +9,29 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from propensity.model.inputs import directions
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from propensity.model.encoding import Encoder
     from propensity.model.folds import Fold
 
 Floats = npt.NDArray[np.float64]
 _LEAF_SHARE: Final = 10
+# A tree that sees fewer columns than this can hold no interaction worth having.
+_COLUMNS: Final = 5
+_PASSED: Final = (
+    "learning_rate",
+    "num_leaves",
+    "min_child_samples",
+    "feature_fraction",
+    "extra_trees",
+    "lambda_l2",
+    "cat_smooth",
+    "cat_l2",
+    "max_cat_to_onehot",
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +75,21 @@ class FoldsOutcome:
     margin: tuple[Floats, ...]
 
 
+def parameters(chosen: Mapping[str, Any], encoder: Encoder, *, seed: int, threads: int) -> dict[str, Any]:
+    """Return LightGBM's parameters of a PropensityClassifier's own (`chosen`) on the encoder's columns.
+
+    Raises
+    ------
+    ValueError
+        Monotone constraints that do not fit the columns.
+    """
+    params: dict[str, Any] = {name: chosen[name] for name in _PASSED}
+    params["feature_fraction"] = max(chosen["feature_fraction"], min(1.0, _COLUMNS / len(encoder.names)))
+    if chosen["monotone_constraints"]:
+        params["monotone_constraints"] = directions(chosen["monotone_constraints"], encoder)
+    return pinned(params, seed=seed, threads=threads)
+
+
 def pinned(params: Mapping[str, Any], *, seed: int, threads: int) -> dict[str, Any]:
     """Return parameters under which the same data give the same trees, whatever the number of threads."""
     return {
@@ -84,12 +115,18 @@ def train(params: Mapping[str, Any], data: Rows, n_trees: int) -> lgb.Booster:
 
 
 def learn_trees(
-    params: Mapping[str, Any], data: Rows, folds: Sequence[Fold], *, max_trees: int, patience: int
+    params: Mapping[str, Any],
+    data: Rows,
+    folds: Sequence[Fold],
+    *,
+    max_trees: int,
+    patience: int,
+    before_tree: Callable[[], None] = lambda: None,
 ) -> FoldsOutcome:
     """Grow all folds side by side and stop when their common log loss has not fallen for `patience` trees.
 
     One common number of trees rests on every validation row; a number per fold would be noisier and would
-    not say how many trees the refit wants. The curve is weighted by the rows' weights.
+    not say how many trees the refit wants. The curve is weighted by the rows' weights. `before_tree` may raise to end it.
     """
     boosters: list[lgb.Booster] = []
     mass: list[float] = []
@@ -103,6 +140,7 @@ def learn_trees(
     grown: list[list[int]] = []
     best = 0
     for tree in range(max_trees):
+        before_tree()
         for booster in boosters:
             # A round may find no split among its random columns and thresholds and add no tree; the next may.
             booster.update()

@@ -1,7 +1,7 @@
 """The saved model: a folder of text files that needs neither pickle nor scikit-learn to predict.
 
-`model.txt` is LightGBM's own text, `bundle.json` everything else, `manifest.json` the SHA-256 and size of
-both. Loading checks every byte before anything is parsed.
+`bundle.json` holds everything but boosted trees, which are `model.txt` in LightGBM's own text; `manifest.json` the
+SHA-256 and size of each. Loading checks every byte before anything is parsed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pyarrow.types as pat
 from propensity.errors import BundleError, FeatureMismatch
 from propensity.model import files
 from propensity.model.calibration import Calibrator, calibrator_from_dict
+from propensity.model.cores import Boosted, Core, core_from_dict
 from propensity.model.encoding import Encoder, Kind, Matrix, kind_of
 from propensity.model.tiers import Tiers
 
@@ -62,17 +63,17 @@ class Bundle:
 
     Attributes
     ----------
-    booster_text : LightGBM's text format; the trees' columns are `features`, in order.
+    core : what gives the margin: boosted trees or a simpler rung of the ladder; its columns are `features`, in order.
     calibrator : margin -> probability.
     features : the columns, in model order.
     categories : per category column its values in code order.
     tiers : cut points.
     horizon_days : how far ahead a conversion counts.
     spec_hash : of the feature specs that made the training table.
-    metadata : JSON: seed, n_trees, training as_of range, rows, conversions, data hash, metrics, versions ...
+    metadata : JSON: seed, recipe, what the rung chose, the ladder's decisions, training as_of range, rows, conversions, data hash, metrics, versions ...
     """
 
-    booster_text: str
+    core: Core
     calibrator: Calibrator
     features: tuple[FeatureColumn, ...]
     categories: dict[str, tuple[str, ...]]
@@ -85,7 +86,7 @@ class Bundle:
         known = self.metadata
         learned = f", learned from {known['rows']:,} snapshots" if "rows" in known else ""
         return (
-            f"Bundle: {known.get('n_trees', '?')} trees on {len(self.features)} features, "
+            f"Bundle: {self._kind()} on {len(self.features)} features, "
             f"{type(self.calibrator).__name__.lower()} calibration, horizon {self.horizon_days} days{learned}"
         )
 
@@ -109,17 +110,15 @@ class Bundle:
 
         `threads` 0 is what OpenMP offers; the result does not depend on it.
         """
-        found = self._booster.predict(self._encoded(table), raw_score=True, num_threads=threads)
-        return np.asarray(found, dtype=np.float64)
+        return self._fitting().margin(self._encoded(table), threads=threads)
 
     def probability(self, margin: npt.ArrayLike) -> Floats:
         """Return (n,) calibrated probabilities."""
         return self.calibrator.transform(margin)
 
     def contributions(self, table: pa.Table, *, threads: int = 0) -> Floats:
-        """Return (n, features) parts of the margin (TreeSHAP), without the base value."""
-        found = self._booster.predict(self._encoded(table), pred_contrib=True, num_threads=threads)
-        return np.asarray(found, dtype=np.float64)[:, :-1]
+        """Return (n, features) parts of the margin, without its base (`core.base`)."""
+        return self._fitting().contributions(self._encoded(table), threads=threads)
 
     def by_concept(self, contributions: Floats) -> dict[str, Floats]:
         """Sum (n, features) contributions to (n,) per concept; keys in the order of `concepts`."""
@@ -156,7 +155,8 @@ class Bundle:
         BundleError
             `folder` exists and holds something else.
         """
-        return files.write(Path(folder), self._contents())
+        version = files.TREES_VERSION if isinstance(self.core, Boosted) else files.FORMAT_VERSION
+        return files.write(Path(folder), self._contents(), version=version)
 
     @classmethod
     def load(cls, folder: Path) -> Bundle:
@@ -169,11 +169,13 @@ class Bundle:
             hashes.
         """
         folder = Path(folder)
-        contents = files.read(folder, frozenset({MODEL, BUNDLE}))
+        contents = files.read(folder, frozenset({MODEL, BUNDLE}), frozenset({BUNDLE}))
         try:
             found = json.loads(contents[BUNDLE])
             bundle = cls(
-                booster_text=contents[MODEL].decode(),
+                core=Boosted(contents[MODEL].decode())
+                if MODEL in contents
+                else core_from_dict(found["core"]),
                 calibrator=calibrator_from_dict(found["calibrator"]),
                 features=tuple(FeatureColumn(**f) for f in found["features"]),
                 categories={k: tuple(v) for k, v in found["categories"].items()},
@@ -188,18 +190,18 @@ class Bundle:
             ) from e
         return bundle
 
-    @cached_property
-    def _booster(self) -> lgb.Booster:
-        try:
-            booster = lgb.Booster(model_str=self.booster_text)
-        except lgb.basic.LightGBMError as e:
-            raise BundleError(f"LightGBM cannot read the model's trees: {e}. {files.RETRAIN}") from e
-        if booster.num_feature() != len(self.features):
+    def _kind(self) -> str:
+        if isinstance(self.core, Boosted):
+            return f"{self.metadata.get('n_trees', '?')} trees"
+        return self.core.kind.replace("_", " ")
+
+    def _fitting(self) -> Core:
+        if self.core.width != len(self.features):
+            what = "trees read" if isinstance(self.core, Boosted) else "model reads"
             raise BundleError(
-                f"The trees read {booster.num_feature()} columns, "
-                f"the bundle names {len(self.features)}. {files.RETRAIN}"
+                f"The {what} {self.core.width} columns, the bundle names {len(self.features)}. {files.RETRAIN}"
             )
-        return booster
+        return self.core
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -223,7 +225,9 @@ class Bundle:
             "spec_hash": self.spec_hash,
             "tiers": asdict(self.tiers),
         }
-        return {BUNDLE: files.canonical(described), MODEL: self.booster_text.encode()}
+        if isinstance(self.core, Boosted):
+            return {BUNDLE: files.canonical(described), MODEL: self.core.text.encode()}
+        return {BUNDLE: files.canonical({**described, "core": self.core.to_dict()})}
 
 
 def bundle_from(
@@ -244,7 +248,37 @@ def bundle_from(
     FeatureMismatch
         `features` are not the columns the classifier was fitted on.
     """
-    encoder = classifier.encoder_
+    learned = {"n_trees": classifier.n_trees_, "recipe": classifier.recipe_, "lightgbm": lgb.__version__}
+    return assembled(
+        Boosted.of(classifier.booster_),
+        classifier.calibrator_,
+        classifier.encoder_,
+        features,
+        tiers=tiers,
+        horizon_days=horizon_days,
+        spec_hash=spec_hash,
+        metadata={**metadata, **learned},
+    )
+
+
+def assembled(
+    core: Core,
+    calibrator: Calibrator,
+    encoder: Encoder,
+    features: Sequence[FeatureColumn],
+    *,
+    tiers: Tiers,
+    horizon_days: int,
+    spec_hash: str,
+    metadata: Mapping[str, JSON],
+) -> Bundle:
+    """Return the bundle of a fitted core; `features` describe the encoder's columns, in any order.
+
+    Raises
+    ------
+    FeatureMismatch
+        `features` are not the columns that the core was fitted on.
+    """
     described = {f.name: f for f in features}
     missing = [n for n in encoder.names if n not in described]
     extra = [n for n in described if n not in encoder.names]
@@ -255,26 +289,16 @@ def bundle_from(
     columns = tuple(
         replace(described[name], kind=kind) for name, kind in zip(encoder.names, encoder.kinds, strict=True)
     )
-    learned = {"n_trees": classifier.n_trees_, "recipe": classifier.recipe_, "lightgbm": lgb.__version__}
     return Bundle(
-        booster_text=portable(classifier.booster_.model_to_string()),
-        calibrator=classifier.calibrator_,
+        core=core,
+        calibrator=calibrator,
         features=columns,
         categories=dict(encoder.categories),
         tiers=tiers,
         horizon_days=horizon_days,
         spec_hash=spec_hash,
-        metadata={**metadata, **learned},
+        metadata=dict(metadata),
     )
-
-
-def portable(booster_text: str) -> str:
-    """Return LightGBM's text without the number of threads, in which alone equal models differ."""
-    head, mark, parameters = booster_text.partition("\nparameters:\n")
-    lines = [
-        "[num_threads: 0]" if line.startswith("[num_threads:") else line for line in parameters.split("\n")
-    ]
-    return head + mark + "\n".join(lines)
 
 
 def _found_kind(type_: pa.DataType, wanted: Kind) -> str:

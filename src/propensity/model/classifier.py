@@ -25,11 +25,11 @@ from sklearn.utils import check_random_state, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from propensity import markup
-from propensity.model.boosting import FoldsOutcome, Rows, learn_trees, pinned, suited, train
+from propensity.model.boosting import FoldsOutcome, Rows, learn_trees, parameters, suited, train
 from propensity.model.calibration import Calibrator, Platt, fit_calibrator
 from propensity.model.encoding import Encoder, Matrix
-from propensity.model.folds import Fold, as_series, forward_folds, shuffled_folds, time_axis
-from propensity.model.inputs import CLASSES, checked_labels, directions, group_codes, same_length
+from propensity.model.folds import FOLDS_FROM, Fold, Recipe, as_series, learning_folds, time_axis
+from propensity.model.inputs import checked_labels, group_codes, same_length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,13 +37,7 @@ if TYPE_CHECKING:
     import lightgbm as lgb
 
 Floats = npt.NDArray[np.float64]
-# Under this many rows of the rarer class a validation curve and a slope are mostly noise.
-FOLDS_FROM: Final = 20
-LEAST_COVERED: Final = 0.2
-"""Share of the rows that forward folds must validate on; what is learned from a handful at the end is chance."""
 FIXED_TREES: Final = 20
-# A tree that sees fewer columns than this can hold no interaction worth having.
-_COLUMNS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -262,7 +256,7 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
         else:
             self.oof_, calibrator = None, Platt()
             self.n_trees_, self.curve_ = min(FIXED_TREES, self.max_trees), ()
-        self.recipe_: Literal["forward", "shuffled", "fixed"] = recipe
+        self.recipe_: Recipe = recipe
         self.calibrator_: Calibrator = calibrator
         self.encoder_ = encoder
         self.categories_ = dict(encoder.categories)
@@ -322,44 +316,21 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
             if isinstance(state, int | np.integer)
             else int(check_random_state(state).randint(2**31 - 1))
         )
-        params: dict[str, Any] = {
-            "learning_rate": self.learning_rate,
-            "num_leaves": self.num_leaves,
-            "min_child_samples": self.min_child_samples,
-            "feature_fraction": max(self.feature_fraction, min(1.0, _COLUMNS / len(encoder.names))),
-            "extra_trees": self.extra_trees,
-            "lambda_l2": self.lambda_l2,
-            "cat_smooth": self.cat_smooth,
-            "cat_l2": self.cat_l2,
-            "max_cat_to_onehot": self.max_cat_to_onehot,
-        }
-        if self.monotone_constraints:
-            params["monotone_constraints"] = directions(self.monotone_constraints, encoder)
         self._seed = seed
-        return pinned(params, seed=seed, threads=self._threads())
+        return parameters(self.get_params(deep=False), encoder, seed=seed, threads=self._threads())
 
     def _folds(
         self, data: Rows, as_of: Any, groups: Any, kept: npt.NDArray[np.int64], rows: int
-    ) -> tuple[tuple[Fold, ...], Literal["forward", "shuffled", "fixed"]]:
-        """Return the folds and the name of the recipe; folds that could teach nothing are left out."""
-        enough = int(np.bincount(data.y, minlength=CLASSES).min()) >= FOLDS_FROM
+    ) -> tuple[tuple[Fold, ...], Recipe]:
         ids = None if groups is None else group_codes(groups, rows)[kept]
         self.as_of_range_: tuple[Any, Any] | None = None
+        axis, width = None, 0.0
         if as_of is not None:
-            axis, width = time_axis(as_of, self.gap_)
-            same_length("as_of", axis.size, rows)
-            self.as_of_range_ = _edges(as_of, axis[kept])
-            forward = forward_folds(axis[kept], n_folds=self.n_folds, gap=width)
-            # A booster needs both classes to train; a validation part of one class still has a log loss.
-            forward = tuple(f for f in forward if np.unique(data.y[f.train]).size == CLASSES)
-            seen = (
-                np.concatenate([data.y[f.valid] for f in forward]) if forward else np.empty(0, dtype=np.int64)
-            )
-            few = np.bincount(seen, minlength=CLASSES).min() < FOLDS_FROM // 2
-            if enough and not few and seen.size >= LEAST_COVERED * data.y.size:
-                return forward, "forward"
-        folds = shuffled_folds(data.y, ids, n_folds=self.n_folds, seed=self._seed) if enough else ()
-        return (folds, "shuffled") if folds else ((), "fixed")
+            whole, width = time_axis(as_of, self.gap_)
+            same_length("as_of", whole.size, rows)
+            axis = whole[kept]
+            self.as_of_range_ = _edges(as_of, axis)
+        return learning_folds(data.y, axis, ids, n_folds=self.n_folds, gap=width, seed=self._seed)
 
     def _calibrated(
         self, outcome: FoldsOutcome, folds: tuple[Fold, ...], data: Rows, kept: npt.NDArray[np.int64]

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT: Final = "propensity-bundle"
-FORMAT_VERSION: Final = 1
+TREES_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+READABLE: Final = (TREES_VERSION, FORMAT_VERSION)
+"""Version 1 knew boosted trees only. These lie in the same files today, and are still written as version 1, so that an
+older propensity that scores elsewhere goes on reading them."""
 MANIFEST: Final = "manifest.json"
 RETRAIN: Final = "Fetch the model again from the registry, or train a new one."
 
@@ -34,15 +38,15 @@ def digest(contents: Mapping[str, bytes]) -> str:
     return _sha("".join(lines).encode())
 
 
-def write(folder: Path, contents: Mapping[str, bytes]) -> Path:
-    """Write the files and their manifest as `folder`, whole or not at all.
+def write(folder: Path, contents: Mapping[str, bytes], *, version: int = FORMAT_VERSION) -> Path:
+    """Write the files and their manifest of this format version as `folder`, whole or not at all.
 
     Raises
     ------
     BundleError
         `folder` exists and holds something else, or cannot be written.
     """
-    files = {**contents, MANIFEST: _manifest(contents)}
+    files = {**contents, MANIFEST: _manifest(contents, version=version)}
     if _holds(folder, files):
         return folder
     if folder.exists():
@@ -64,8 +68,8 @@ def write(folder: Path, contents: Mapping[str, bytes]) -> Path:
     return folder
 
 
-def read(folder: Path, names: frozenset[str]) -> dict[str, bytes]:
-    """Return the bytes of the files `names` once each agrees with the manifest, and the manifest with itself.
+def read(folder: Path, *shapes: frozenset[str]) -> dict[str, bytes]:
+    """Return the bytes of the files, whose names are one of `shapes`, once each agrees with the manifest, and the manifest with itself.
 
     Raises
     ------
@@ -80,13 +84,14 @@ def read(folder: Path, names: frozenset[str]) -> dict[str, bytes]:
         wanted = {str(name): str(entry["sha256"]) for name, entry in manifest["files"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise BundleError(f"{path} is damaged: {e!r}. {RETRAIN}") from e
-    if found != (FORMAT, FORMAT_VERSION):
+    if found[0] != FORMAT or found[1] not in READABLE:
         raise BundleError(
             f"{path} says format {found[0]!r} version {found[1]!r}; this propensity reads {FORMAT!r} version "
             f"{FORMAT_VERSION}. Upgrade propensity, or train a new model."
         )
-    if wanted.keys() != names:
-        raise BundleError(f"{path} is damaged: it lists {sorted(wanted)}, not {sorted(names)}. {RETRAIN}")
+    if wanted.keys() not in shapes:
+        expected = " or ".join(str(sorted(names)) for names in shapes)
+        raise BundleError(f"{path} is damaged: it lists {sorted(wanted)}, not {expected}. {RETRAIN}")
     contents = {name: _bytes(folder / name) for name in sorted(wanted)}
     for name, content in contents.items():
         if _sha(content) != wanted[name]:
@@ -94,10 +99,10 @@ def read(folder: Path, names: frozenset[str]) -> dict[str, bytes]:
                 f"{folder / name} is damaged: its SHA-256 is {_sha(content)}, "
                 f"the manifest says {wanted[name]}. {RETRAIN}"
             )
-    if raw != _manifest(contents):
+    sound = _manifest(contents, version=found[1])
+    if raw != sound:
         raise BundleError(
-            f"{path} is damaged: its SHA-256 is {_sha(raw)}, "
-            f"its files call for {_sha(_manifest(contents))}. {RETRAIN}"
+            f"{path} is damaged: its SHA-256 is {_sha(raw)}, its files call for {_sha(sound)}. {RETRAIN}"
         )
     return contents
 
@@ -106,10 +111,10 @@ def _sha(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _manifest(contents: Mapping[str, bytes]) -> bytes:
+def _manifest(contents: Mapping[str, bytes], *, version: int = FORMAT_VERSION) -> bytes:
     files = {name: {"bytes": len(content), "sha256": _sha(content)} for name, content in contents.items()}
     return canonical(
-        {"digest": digest(contents), "files": files, "format": FORMAT, "format_version": FORMAT_VERSION}
+        {"digest": digest(contents), "files": files, "format": FORMAT, "format_version": version}
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,11 @@ Ints = npt.NDArray[np.int64]
 # The first fold trains on at least this share of the rows, so that its curve is not that of a toy.
 _FIRST_SHARE: Final = 0.3
 _TWO = 2
+# Under this many rows of the rarer class a validation curve and a slope are mostly noise.
+FOLDS_FROM: Final = 20
+LEAST_COVERED: Final = 0.2
+"""Share of the rows that forward folds must validate on; what is learned from a handful at the end is chance."""
+Recipe = Literal["forward", "shuffled", "fixed"]
 
 
 @dataclass(frozen=True)
@@ -126,3 +131,37 @@ def shuffled_folds(y: Ints, groups: npt.NDArray[Any] | None, *, n_folds: int, se
     )
     split = splitter.split(np.zeros((y.size, 1)), y, groups)
     return tuple(Fold(np.sort(a).astype(np.int64), np.sort(b).astype(np.int64)) for a, b in split)
+
+
+def learning_folds(
+    y: Ints,
+    time: npt.NDArray[Any] | None,
+    groups: npt.NDArray[Any] | None,
+    *,
+    n_folds: int,
+    gap: float,
+    seed: int,
+) -> tuple[tuple[Fold, ...], Recipe]:
+    """Return the folds to learn from and the name of the recipe; folds that could teach nothing are left out.
+
+    "forward" where there is time and the folds hold enough of both classes, else "shuffled" (stratified, groups kept
+    whole), else "fixed": none.
+
+    Parameters
+    ----------
+    y : (n,) labels 0 and 1.
+    time : (n,) numbers, or None.
+    groups : (n,) codes, or None.
+    gap : one horizon, in time's unit.
+    """
+    enough = int(np.bincount(y, minlength=_TWO).min()) >= FOLDS_FROM
+    if time is not None:
+        forward = forward_folds(time, n_folds=n_folds, gap=gap)
+        # A model needs both classes to train; a validation part of one class still has a log loss.
+        forward = tuple(f for f in forward if np.unique(y[f.train]).size == _TWO)
+        seen = np.concatenate([y[f.valid] for f in forward]) if forward else np.empty(0, dtype=np.int64)
+        few = np.bincount(seen, minlength=_TWO).min() < FOLDS_FROM // 2
+        if enough and not few and seen.size >= LEAST_COVERED * y.size:
+            return forward, "forward"
+    folds = shuffled_folds(y, groups, n_folds=n_folds, seed=seed) if enough else ()
+    return (folds, "shuffled") if folds else ((), "fixed")

@@ -10,29 +10,25 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-
-from propensity.model.calibration import Platt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    import pandas as pd
-
 Floats = npt.NDArray[np.float64]
-Op = Literal[">=", "<=", "==", "in", "known"]
-_OPS: Final = (">=", "<=", "==", "in", "known")
+Op = Literal[">=", "<=", "==", "in", "known", "per"]
+_OPS: Final = (">=", "<=", "==", "in", "known", "per")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One row of the table: `points` where `feature` `op` `value`.
+    """One row of the table: `points` where `feature` `op` `value`, or for each unit of it.
 
     Attributes
     ----------
     feature : column name.
     op : ">=" and "<=" compare numbers; "==" one value; "in" any of a tuple; "known" that there is a value
-        (then `value` is None).
+        (then `value` is None); "per" gives the points for each unit up to `value` units: on a decayed feature points
+        that fade.
     value : number, text, bool or a tuple of them.
     points : positive speaks for the lead, negative against it.
     """
@@ -47,65 +43,74 @@ class Rule:
             raise ValueError(
                 f"Rule on {self.feature!r}: no operation {self.op!r}; there are {', '.join(_OPS)}."
             )
-        if self.op in {">=", "<="} and (
+        if self.op in {">=", "<=", "per"} and (
             isinstance(self.value, bool) or not isinstance(self.value, int | float)
         ):
-            raise ValueError(f"Rule on {self.feature!r}: {self.op} compares numbers; found {self.value!r}.")
+            raise ValueError(f"Rule on {self.feature!r}: {self.op} needs a number; found {self.value!r}.")
         if self.op == "in" and not isinstance(self.value, tuple | list):
             raise ValueError(f"Rule on {self.feature!r}: 'in' needs a list of values; found {self.value!r}.")
 
-    def met(self, column: pd.Series) -> npt.NDArray[np.bool_]:
-        """Return (n,) whether the rule holds; a null holds no rule."""
-        known = column.notna().to_numpy(dtype=bool)
+    def worth(self, column: Floats, codes: frozenset[int] | None) -> Floats:
+        """Return (n,) points for one encoded column; an unknown value gives none.
+
+        Parameters
+        ----------
+        column : (n,) float64 numbers, or codes of a category; NaN where unknown.
+        codes : of a category the codes that `value` names; None for a number.
+        """
+        known = ~np.isnan(column)
         if self.op == "known":
-            return known
-        out = np.zeros(known.size, dtype=bool)
-        held = column[known]
+            return np.asarray(self.points * known, dtype=np.float64)
+        held = np.where(known, column, 0.0)
+        if self.op == "per":
+            return np.asarray(self.points * known * np.clip(held, 0.0, self.value), dtype=np.float64)
         if self.op in {">=", "<="}:
-            numbers = held.to_numpy(dtype=np.float64)
-            out[known] = numbers >= self.value if self.op == ">=" else numbers <= self.value
+            met = held >= self.value if self.op == ">=" else held <= self.value
         else:
-            wanted = [self.value] if self.op == "==" else list(self.value)
-            out[known] = held.isin(wanted).to_numpy(dtype=bool)
-        return out
+            wanted = self.values() if codes is None else codes
+            met = np.isin(held, [float(value) for value in wanted])
+        return np.asarray(self.points * (known & met), dtype=np.float64)
+
+    def values(self) -> tuple[Any, ...]:
+        """Return the values that "==" and "in" compare with; none for the other operations."""
+        if self.op == "==":
+            return (self.value,)
+        return tuple(self.value) if self.op == "in" else ()
 
 
 @dataclass(frozen=True)
 class Scorecard:
-    """Rules whose points add up; several rules on one feature add up too."""
+    """Rules whose points add up; several rules on one feature add up too.
+
+    Attributes
+    ----------
+    rules : the table.
+    points_to_double_odds : points that double the odds of a conversion, the convention of credit scorecards (Siddiqi,
+        2006, there commonly 20); calibration corrects it as soon as there are conversions of both kinds.
+    """
 
     rules: tuple[Rule, ...]
+    points_to_double_odds: float = 20.0
 
-    def score(self, table: pa.Table | pd.DataFrame) -> Floats:
-        """Return (n,) points; an absent feature gives none (`skipped` names it), nor does a null."""
-        columns = _names(table)
-        points: Floats = np.zeros(table.shape[0])
-        for rule in self.rules:
-            if rule.feature in columns:
-                column: Any = table[rule.feature]
-                points += rule.points * rule.met(
-                    column.to_pandas() if isinstance(table, pa.Table) else column
-                )
-        return points
+    def __post_init__(self) -> None:
+        if not self.points_to_double_odds > 0:
+            raise ValueError(f"points_to_double_odds must be above 0; found {self.points_to_double_odds}.")
 
     def skipped(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the features that rules want and `names` lack, each once, in the order of the rules."""
         have = set(names)
         return tuple(dict.fromkeys(r.feature for r in self.rules if r.feature not in have))
 
-    def fit(self, table: pa.Table | pd.DataFrame, y: npt.ArrayLike) -> FittedScorecard:
-        """Learn the map from points to probability (Platt, never falling); y (n,) of 0 and 1.
-
-        Raises
-        ------
-        ValueError
-            One class only.
-        """
-        return FittedScorecard(self, Platt.fit(self.score(table), y), self.skipped(_names(table)))
+    def blind(self, names: Iterable[str]) -> bool:
+        """Return whether not one of its features is among `names`, so that nobody can have a point."""
+        return len(self.skipped(names)) == len({rule.feature for rule in self.rules})
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON types."""
-        return {"rules": [asdict(r) for r in self.rules]}
+        return {
+            "rules": [{**asdict(r), "points": float(r.points)} for r in self.rules],
+            "points_to_double_odds": float(self.points_to_double_odds),
+        }
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Scorecard:
@@ -121,29 +126,7 @@ class Scorecard:
                     float(row["points"]),
                 )
             )
-        return cls(tuple(rules))
-
-
-@dataclass(frozen=True)
-class FittedScorecard:
-    """A scorecard with its map to probability.
-
-    Attributes
-    ----------
-    skipped : features of rules that the training table lacked.
-    """
-
-    scorecard: Scorecard
-    calibrator: Platt
-    skipped: tuple[str, ...]
-
-    def probability(self, table: pa.Table | pd.DataFrame) -> Floats:
-        """Return (n,) probabilities in (0, 1)."""
-        return self.calibrator.transform(self.scorecard.score(table))
-
-
-def _names(table: pa.Table | pd.DataFrame) -> list[str]:
-    return list(map(str, table.column_names if isinstance(table, pa.Table) else list(table.columns)))
+        return cls(tuple(rules), float(found["points_to_double_odds"]))
 
 
 DEFAULT: Final = Scorecard(

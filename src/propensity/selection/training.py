@@ -1,4 +1,4 @@
-"""Train on the past, judge on what came after, then refit the same recipe on everything."""
+"""Choose a rung on the past, judge it on what came after, then refit the same recipe on everything."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from propensity.errors import ConfigError, HistoryError
-from propensity.model.bundle import Bundle, FeatureColumn, Tiers, bundle_from
-from propensity.model.classifier import PropensityClassifier
-from propensity.model.scorecard import DEFAULT as DEFAULT_SCORECARD
-from propensity.stats.evaluation import Evaluation, evaluate
+from propensity.errors import HistoryError
+from propensity.model.bundle import Bundle, FeatureColumn, Tiers, assembled
+from propensity.selection.ladder import Ladder, climb, horizon_in_order, relearn
+from propensity.stats.evaluation import Evaluation, evaluate, json_safe
 from propensity.timeline.splits import Split, forward_split, random_split
 
 if TYPE_CHECKING:
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 
     from propensity.config import Config
     from propensity.features.frame import FeatureFrame
+    from propensity.model.rungs import Learned
 
-HORIZON_UNIT_US = 86_400_000_000
 _MOST_ROWS_FOR_IMPORTANCE = 2_000
 _PROCESSES_FROM_ROWS = 100_000
 """Below this many rows, starting processes for the bootstrap costs more than it saves."""
@@ -36,11 +35,14 @@ class Trained:
     final
         The same recipe refitted on all matured snapshots.
     evaluations
-        `model`, `base_rate` and, where its features are there, `scorecard`, all on the same test rows.
+        `model` and each rung that was tried, by name, all on the same test rows; `model` is the chosen rung. Empty where
+        the rows are too few for a test that holds both classes.
     test
         The rows that were judged; `probability` (float64, shape (rows,)) what the judged model said.
     importance
         Concept to mean absolute contribution to the margin.
+    ladder
+        Which rungs were tried on the past, and why this one is the model.
     """
 
     judged: Bundle
@@ -50,11 +52,7 @@ class Trained:
     probability: npt.NDArray[np.float64]
     split: Split
     importance: Mapping[str, float]
-
-
-def horizon_in_order(config: Config, *, dated: bool) -> int:
-    """One horizon in units of `time_order`: microseconds, or 0 where positions stand for time."""
-    return config.outcome.horizon_days * HORIZON_UNIT_US if dated else 0
+    ladder: Ladder
 
 
 def split_frame(frame: FeatureFrame, config: Config, *, dated: bool) -> Split:
@@ -95,78 +93,88 @@ def train_and_judge(
     Raises
     ------
     HistoryError
-        The frame, the past or the test hold one class only, or cannot be split.
+        There is enough to learn from, but it cannot be split, or the test holds one class only.
     """
-    _refuse_one_class(frame.y, "all matured snapshots")
-    split = split_frame(frame, config, dated=dated)
+    split = _split_or_none(frame, config, dated=dated)
     past, test = frame.take(split.past), frame.take(split.test)
-    _refuse_one_class(past.y, "the snapshots before the test")
-    _refuse_one_class(test.y, "the test")
-    judged_fit, final_fit = (_fit(part, config, dated=dated) for part in (past, frame))
-    base = {"data": dict(lineage), "parameters": dict(parameters), "split": _described(split, past, test)}
+    ladder = climb(past, config, dated=dated)
+    judgeable = 0 < int(test.y.sum()) < len(test)
+    if not judgeable and not ladder.scarce:
+        _refuse_one_class(test)
+    judged_fit, final_fit = ladder.learned[ladder.chosen], relearn(ladder, frame, config, dated=dated)
+    facts = {
+        "data": dict(lineage),
+        "parameters": dict(parameters),
+        "split": _described(split, past, test),
+        "ladder": json_safe(ladder.to_dict()),
+    }
     tiers = _tiers(final_fit, frame, config)
-    judged = _bundle(judged_fit, past, config, tiers, {**base, "use": "judged"})
+    judged = bundle_of(judged_fit, past, config, tiers, {**facts, "use": "judged"})
     probability = judged.probability(judged.margin(test.values))
-    evaluations = _evaluations(past, test, probability, config)
-    metrics = {name: metric.value for name, metric in evaluations["model"].metrics.items()}
-    final = _bundle(final_fit, frame, config, tiers, {**base, "use": "final", "forward_metrics": metrics})
-    return Trained(judged, final, evaluations, test, probability, split, _importance(final, frame))
+    evaluations = _evaluations(ladder, test, probability, config) if judgeable else {}
+    metrics = (
+        {name: metric.value for name, metric in evaluations["model"].metrics.items()} if judgeable else {}
+    )
+    final = bundle_of(final_fit, frame, config, tiers, {**facts, "use": "final", "forward_metrics": metrics})
+    return Trained(judged, final, evaluations, test, probability, split, _importance(final, frame), ladder)
 
 
-def _refuse_one_class(y: npt.NDArray[np.int8], what: str) -> None:
-    conversions = int(y.sum())
-    if 0 < conversions < len(y):
-        return
+def _split_or_none(frame: FeatureFrame, config: Config, *, dated: bool) -> Split:
+    """As `split_frame`; where nothing could be learned from the rows anyway, a history too short for a test has none."""
+    try:
+        return split_frame(frame, config, dated=dated)
+    except HistoryError:
+        conversions = int(frame.y.sum())
+        if min(conversions, len(frame) - conversions) >= config.checks.min_conversions:
+            raise
+        everything = np.ones(len(frame), dtype=np.bool_)
+        return Split(everything, ~everything, 0, "none", None)
+
+
+def _refuse_one_class(test: FeatureFrame) -> None:
     raise HistoryError(
-        f"{what} hold one class only: {conversions:,} conversions in {len(y):,} rows. A model needs both. Check the "
-        "words of outcome.stage (or leads.outcome and its values), or bring a longer history."
+        f"the test holds one class only: {int(test.y.sum()):,} conversions in {len(test):,} rows. Figures need both. Raise "
+        "snapshots.test_share, or bring a longer history."
     )
 
 
-def _fit(frame: FeatureFrame, config: Config, *, dated: bool) -> PropensityClassifier:
-    directions = {feature.name: feature.direction for feature in frame.features if feature.direction}
-    try:
-        classifier = PropensityClassifier(
-            random_state=config.model.seed,
-            n_jobs=config.engine.threads or -1,
-            monotone_constraints=directions or None,
-        ).set_params(**config.model.params)
-    except ValueError as error:
-        raise ConfigError(f"model.params: {error}") from error
-    order = frame.time_order
-    gap = horizon_in_order(config, dated=dated) if order is not None else None
-    return classifier.fit(frame.values, frame.y, as_of=order, groups=frame.groups, gap=gap or None)
+def _tiers(learned: Learned, frame: FeatureFrame, config: Config) -> Tiers:
+    """As configured, else so that fixed shares of the out-of-fold probabilities reach A, B and C.
 
-
-def _tiers(classifier: PropensityClassifier, frame: FeatureFrame, config: Config) -> Tiers:
-    """As configured, else so that fixed shares of the out-of-fold probabilities reach A, B and C."""
+    Where everyone has the same probability nobody stands out: all are D.
+    """
     if config.model.tiers is not None:
         return Tiers(*config.model.tiers)
-    if classifier.oof_ is not None:
-        return Tiers.from_probabilities(classifier.oof_.after)
-    return Tiers.from_probabilities(classifier.predict_proba(frame.values)[:, 1])
+    known = learned.probability(frame.values) if learned.forecast is None else learned.forecast
+    return Tiers(1.0, 1.0, 1.0) if np.ptp(known) == 0 else Tiers.from_probabilities(known)
 
 
-def _bundle(
-    classifier: PropensityClassifier,
+def bundle_of(
+    learned: Learned,
     frame: FeatureFrame,
     config: Config,
     tiers: Tiers,
     facts: Mapping[str, Any],
 ) -> Bundle:
+    """The bundle of a rung that learned from `frame`; `facts` (JSON types) join its metadata."""
     columns = [
         FeatureColumn(f.name, f.family, f.concept, f.unit, f.sentence, f.kind, f.direction)
         for f in frame.features
     ]
     metadata = {
         **facts,
+        **learned.facts,
+        "rung": learned.name,
+        "recipe": learned.recipe,
         "seed": config.model.seed,
         "rows": len(frame),
         "conversions": int(frame.y.sum()),
         "as_of": _as_of_range(frame),
     }
-    return bundle_from(
-        classifier,
+    return assembled(
+        learned.core,
+        learned.calibrator,
+        learned.encoder,
         columns,
         tiers=tiers,
         horizon_days=config.outcome.horizon_days,
@@ -196,14 +204,16 @@ def _as_of_range(frame: FeatureFrame) -> list[str] | None:
 
 
 def _evaluations(
-    past: FeatureFrame, test: FeatureFrame, probability: npt.NDArray[np.float64], config: Config
+    ladder: Ladder, test: FeatureFrame, probability: npt.NDArray[np.float64], config: Config
 ) -> dict[str, Evaluation]:
-    rate = float(past.y.mean())
-    rivals = {"model": probability, "base_rate": np.full(len(test), rate)}
-    skipped = DEFAULT_SCORECARD.skipped(past.names)
-    if len(skipped) < len({rule.feature for rule in DEFAULT_SCORECARD.rules}):
-        rivals["scorecard"] = DEFAULT_SCORECARD.fit(past.values, past.y).probability(test.values)
-    return {name: evaluate_on(test, forecast, config) for name, forecast in rivals.items()}
+    found = {"model": evaluate_on(test, probability, config)}
+    for name, learned in ladder.learned.items():
+        found[name] = (
+            found["model"]
+            if name == ladder.chosen
+            else evaluate_on(test, learned.probability(test.values), config)
+        )
+    return found
 
 
 def evaluate_on(frame: FeatureFrame, probability: npt.NDArray[np.float64], config: Config) -> Evaluation:

@@ -84,7 +84,11 @@ def _check_file(store: Store) -> None:
 
 def _settings(store: Store) -> dict[str, str]:
     # The address that MLflow prints after a run on a server may hold a password.
-    found = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+    found = {
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+        # Bars appear as soon as tqdm is installed, which Optuna brings.
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    }
     if _RETRIES not in os.environ:
         # MLflow's own seven take four minutes, in which nothing is to be seen.
         found[_RETRIES] = "3"

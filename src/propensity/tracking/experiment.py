@@ -43,6 +43,27 @@ _DIGEST_LENGTH: Final = 36
 
 
 @dataclass(frozen=True)
+class RungRun:
+    """One rung of the ladder, a child run of the training's.
+
+    Attributes
+    ----------
+    name : of the rung and of its run.
+    params : what it chose.
+    metrics : of the validation folds; finite numbers are kept.
+    evaluation : of the test, under the very names that the training's run has, so that both stand in one table; None
+        where the rung was not tried.
+    tags : the decision and its reason.
+    """
+
+    name: str
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    evaluation: Evaluation | None
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Training:
     """Everything that a training wants remembered; pure data, and no personal data.
 
@@ -60,6 +81,7 @@ class Training:
     final : the refitted model, which is registered.
     example : a few rows of features, for the input example.
     tags : of the run.
+    rungs : what becomes a child run each.
     """
 
     params: Mapping[str, str | int | float | bool]
@@ -72,6 +94,7 @@ class Training:
     final: Bundle
     example: pa.Table
     tags: Mapping[str, str]
+    rungs: Sequence[RungRun] = ()
 
 
 @dataclass(frozen=True)
@@ -104,6 +127,8 @@ def log_training(store: Store, training: Training) -> Registered:
                 _log_numbers(client, run_id, training)
                 _log_files(client, run_id, training, Path(folder) / "run")
                 _log_datasets(client, run_id, training.lineage)
+                for rung in training.rungs:
+                    _log_rung(client, run_id, experiment, rung)
                 number = _register(client, store, training, run_id, experiment, Path(folder))
         except BaseException:
             # What went wrong first is what matters, also where the store is what broke.
@@ -162,25 +187,44 @@ def _experiment(client: Any, store: Store) -> str:
 
 
 def _tags(training: Training) -> dict[str, str]:
-    # The last four would otherwise be MLflow's to fill: with the account, the program's path, a guess.
     return {
-        **{key: str(masked(value, key)) for key, value in training.tags.items()},
-        "propensity_version": version("propensity"),
+        **_own_tags(training.tags),
         DIGEST_TAG: training.final.digest,
         JUDGED_DIGEST_TAG: training.judged.digest,
+    }
+
+
+def _own_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    # The last three would otherwise be MLflow's to fill: with the account, the program's path, a guess.
+    return {
+        **{key: str(masked(value, key)) for key, value in tags.items()},
+        "propensity_version": version("propensity"),
         "mlflow.user": "propensity",
         "mlflow.source.name": "propensity",
         "mlflow.source.type": "LOCAL",
     }
 
 
+def _log_rung(client: Any, parent: str, experiment: str, rung: RungRun) -> None:
+    tags = {**_own_tags(rung.tags), "mlflow.parentRunId": parent}
+    run_id = str(client.create_run(experiment, run_name=rung.name, tags=tags).info.run_id)
+    judged = {} if rung.evaluation is None else metrics_of({MAIN: rung.evaluation})
+    finite = {name: float(value) for name, value in rung.metrics.items() if math.isfinite(value)}
+    _log_batches(client, run_id, rung.params, {**judged, **finite})
+    client.set_terminated(run_id, "FINISHED")
+
+
 def _log_numbers(client: Any, run_id: str, training: Training) -> None:
+    _log_batches(client, run_id, training.params, metrics_of(training.evaluations))
+
+
+def _log_batches(client: Any, run_id: str, settings: Mapping[str, Any], values: Mapping[str, float]) -> None:
     from mlflow.entities import Metric, Param  # noqa: PLC0415
     from mlflow.utils.time import get_current_time_millis  # noqa: PLC0415
 
     now = get_current_time_millis()
-    params = [Param(name, str(masked(value, name))) for name, value in training.params.items()]
-    metrics = [Metric(name, value, now, 0) for name, value in metrics_of(training.evaluations).items()]
+    params = [Param(name, str(masked(value, name))) for name, value in settings.items()]
+    metrics = [Metric(name, value, now, 0) for name, value in values.items()]
     for start in range(0, len(params), _PARAMS_AT_ONCE):
         client.log_batch(run_id, params=params[start : start + _PARAMS_AT_ONCE])
     for start in range(0, len(metrics), _METRICS_AT_ONCE):

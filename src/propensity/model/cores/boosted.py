@@ -1,0 +1,74 @@
+"""Boosted trees in LightGBM's own text format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import lightgbm as lgb
+import numpy as np
+
+from propensity.errors import BundleError
+from propensity.model import files
+
+if TYPE_CHECKING:
+    from propensity.model.cores.core import Floats
+    from propensity.model.encoding import Matrix
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """LightGBM's trees; `text` is all there is to save."""
+
+    text: str
+
+    kind: ClassVar[str] = "lightgbm"
+
+    @classmethod
+    def of(cls, booster: lgb.Booster) -> Boosted:
+        """Take a trained booster."""
+        return cls(portable(booster.model_to_string()))
+
+    @cached_property
+    def _booster(self) -> lgb.Booster:
+        try:
+            return lgb.Booster(model_str=self.text)
+        except lgb.basic.LightGBMError as e:
+            raise BundleError(f"LightGBM cannot read the model's trees: {e}. {files.RETRAIN}") from e
+
+    @property
+    def width(self) -> int:
+        """Columns that the trees read."""
+        return int(self._booster.num_feature())
+
+    @property
+    def base(self) -> float:
+        """The expected margin over the rows trained on, in log odds."""
+        return float(self._explained(np.full((1, self.width), np.nan), 1)[0, -1])
+
+    def margin(self, matrix: Matrix, *, threads: int = 0) -> Floats:
+        """Return (n,) log odds."""
+        found = self._booster.predict(matrix, raw_score=True, num_threads=threads)
+        return np.asarray(found, dtype=np.float64)
+
+    def contributions(self, matrix: Matrix, *, threads: int = 0) -> Floats:
+        """Return (n, width) parts of the margin (TreeSHAP)."""
+        return self._explained(matrix, threads)[:, :-1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON types."""
+        return {"kind": self.kind, "text": self.text}
+
+    def _explained(self, matrix: Matrix, threads: int) -> Floats:
+        found = self._booster.predict(matrix, pred_contrib=True, num_threads=threads)
+        return np.asarray(found, dtype=np.float64)
+
+
+def portable(booster_text: str) -> str:
+    """Return LightGBM's text without the number of threads, in which alone equal models differ."""
+    head, mark, parameters = booster_text.partition("\nparameters:\n")
+    lines = [
+        "[num_threads: 0]" if line.startswith("[num_threads:") else line for line in parameters.split("\n")
+    ]
+    return head + mark + "\n".join(lines)

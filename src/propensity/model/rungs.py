@@ -1,0 +1,241 @@
+"""The rungs of the ladder: each learns from the same rows and folds, and is calibrated alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import lightgbm as lgb
+import numpy as np
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+from propensity.model.calibration import Platt, fit_calibrator
+from propensity.model.classifier import PropensityClassifier
+from propensity.model.cores import BaseRate, Boosted, Encoded, NaiveBayes, Points, base_log_odds
+from propensity.model.cores.logistic import RIDGES, Design
+from propensity.model.cores.points import knowing
+from propensity.model.encoding import Encoder
+from propensity.model.folds import Fold, Recipe, learning_folds, time_axis
+from propensity.model.inputs import group_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from propensity.model.calibration import Calibrator
+    from propensity.model.cores import Core, Floats
+    from propensity.model.scorecard import Scorecard
+
+N_FOLDS: Final = 4
+Calibration = Literal["auto", "platt", "beta", "isotonic"]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What all rungs learn from: rows encoded once, and the folds.
+
+    Attributes
+    ----------
+    table : (n, f) features.
+    time, gap : of the rows and one horizon, as `PropensityClassifier.fit` takes them; None without time.
+    groups : (n,) account, else lead.
+    encoder, data : the table's columns as numbers, with the labels.
+    folds, recipe : see `folds.learning_folds`; the classifier makes the very same.
+    threads : 0 for all.
+    calibration : see `calibration.fit_calibrator`; the same for every rung.
+    """
+
+    table: pa.Table
+    time: Any
+    gap: Any
+    groups: Any
+    encoder: Encoder
+    data: Encoded
+    folds: tuple[Fold, ...]
+    recipe: Recipe
+    threads: int
+    calibration: Calibration = "auto"
+
+    @classmethod
+    def of(  # noqa: PLR0913 - each is a fact of the rows, or a choice of the recipe
+        cls,
+        table: pa.Table,
+        y: npt.ArrayLike,
+        *,
+        time: Any,
+        gap: Any,
+        groups: Any,
+        n_folds: int = N_FOLDS,
+        seed: int = 0,
+        threads: int = 0,
+        calibration: Calibration = "auto",
+    ) -> Lesson:
+        """Encode the rows and lay the folds."""
+        encoder = Encoder.learn(table)
+        data = Encoded.of(encoder, table, y)
+        axis, width = (None, 0.0) if time is None else time_axis(time, gap)
+        codes = group_codes(groups, data.y.size)
+        folds, recipe = learning_folds(data.y, axis, codes, n_folds=n_folds, gap=width, seed=seed)
+        return cls(table, time, gap, groups, encoder, data, folds, recipe, threads, calibration)
+
+    @property
+    def held_out(self) -> npt.NDArray[np.int64]:
+        """Row numbers of the validation parts, fold after fold."""
+        return np.concatenate([fold.valid for fold in self.folds])
+
+    @property
+    def fold_numbers(self) -> npt.NDArray[np.int64]:
+        """Fold of each row of `held_out`, from 0."""
+        return np.concatenate([np.full(fold.valid.size, k) for k, fold in enumerate(self.folds)])
+
+    @property
+    def y_held_out(self) -> npt.NDArray[np.int64]:
+        """Labels of the rows of `held_out`."""
+        return self.data.y[self.held_out]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A rung that has learned.
+
+    Attributes
+    ----------
+    name : of the rung.
+    core, calibrator, encoder : what makes its probabilities.
+    recipe : how the calibration was learned: on forward or shuffled folds, or "fixed".
+    forecast : calibrated out-of-fold probabilities of the lesson's `held_out` rows; None without folds.
+    facts : what it chose, as JSON: trees, ridge ...
+    """
+
+    name: str
+    core: Core
+    calibrator: Calibrator
+    encoder: Encoder
+    recipe: Recipe
+    forecast: Floats | None
+    facts: Mapping[str, Any]
+
+    def probability(self, table: pa.Table, *, threads: int = 0) -> Floats:
+        """Return (n,) probabilities of a table that holds the encoder's columns."""
+        matrix = self.encoder.encode(table.select(list(self.encoder.names)))
+        return self.calibrator.transform(self.core.margin(matrix, threads=threads))
+
+
+def learn_base_rate(lesson: Lesson) -> Learned:
+    """Learn the rate alone."""
+    margins = [_constant(BaseRate.fit(lesson.data.take(f.train)), f) for f in lesson.folds]
+    return _calibrated("base_rate", BaseRate.fit(lesson.data), lesson, margins, {})
+
+
+def learn_scorecard(lesson: Lesson, scorecard: Scorecard) -> Learned:
+    """Put the points of a human on the scale of probabilities; only the calibration is learned.
+
+    Raises
+    ------
+    ValueError
+        A rule does not fit the column that it names.
+    """
+    encoder = knowing(lesson.encoder, scorecard)
+    core = Points.of(scorecard, encoder)
+    margin = core.margin(lesson.data.matrix)
+    facts = {"rules": len(scorecard.rules), "rules_used": sum(c is not None for c in core.columns)}
+    margins = [margin[fold.valid] for fold in lesson.folds]
+    if margins:
+        return _calibrated("scorecard", core, lesson, margins, facts, encoder)
+    # Points are not learned from the rows, so that calibrating on these very rows flatters nobody.
+    calibrator = prior_calibrator(margin, lesson.data.y)
+    return Learned("scorecard", core, calibrator, encoder, "fixed", None, facts)
+
+
+def learn_naive_bayes(lesson: Lesson) -> Learned:
+    """Learn by counting."""
+    margins = [
+        NaiveBayes.fit(lesson.data.take(fold.train)).margin(lesson.data.matrix[fold.valid])
+        for fold in lesson.folds
+    ]
+    return _calibrated("naive_bayes", NaiveBayes.fit(lesson.data), lesson, margins, {})
+
+
+def learn_logistic(lesson: Lesson) -> Learned:
+    """Learn a ridge regression; the ridge is the one whose log loss over the folds, of which there must be some, is lowest.
+
+    One thread for each linear algebra call, whatever the machine has: the last bits of a matrix product depend on how it
+    is divided. The folds are what runs in parallel.
+    """
+    with threadpool_limits(limits=1, user_api="blas"):
+        work = (delayed(_path)(lesson, fold) for fold in lesson.folds)
+        jobs = -1 if lesson.threads == 0 else lesson.threads
+        paths: Any = Parallel(n_jobs=jobs, backend="threading")(work)
+        by_ridge = [[path[r] for path in paths] for r in range(len(RIDGES))]
+        losses = [_log_loss(np.concatenate(margins), lesson.y_held_out) for margins in by_ridge]
+        best = int(np.argmin(losses))
+        (core,) = Design(lesson.data).path([RIDGES[best]])
+    return _calibrated("logistic", core, lesson, by_ridge[best], {"ridge": RIDGES[best]})
+
+
+def learn_lightgbm(
+    lesson: Lesson,
+    params: Mapping[str, Any],
+    *,
+    name: str = "lightgbm",
+    facts: Mapping[str, Any] | None = None,
+) -> Learned:
+    """Fit the classifier with these of its parameters.
+
+    Raises
+    ------
+    ValueError
+        A parameter that it does not have, or a value that it cannot take.
+    """
+    classifier = PropensityClassifier(n_jobs=lesson.threads or -1).set_params(**params)
+    classifier.fit(
+        lesson.table, lesson.data.y, as_of=lesson.time, groups=lesson.groups, gap=lesson.gap or None
+    )
+    found = {"n_trees": classifier.n_trees_, "lightgbm": lgb.__version__, **(facts or {})}
+    forecast = None if classifier.oof_ is None else classifier.oof_.after
+    core, calibrator = Boosted.of(classifier.booster_), classifier.calibrator_
+    return Learned(name, core, calibrator, classifier.encoder_, classifier.recipe_, forecast, found)
+
+
+def prior_calibrator(margin: Floats, y: npt.NDArray[np.int64]) -> Platt:
+    """Return the calibration of margins that were not learned from these rows.
+
+    Platt's line with its prior where both classes are there. With one class there is nothing to learn a slope from:
+    everyone has the base rate under Jeffreys' prior, and the margin only orders.
+    """
+    if 0 < y.sum() < y.size:
+        return Platt.fit(margin, y)
+    return Platt(slope=0.0, intercept=base_log_odds(y))
+
+
+def _calibrated(
+    name: str,
+    core: Core,
+    lesson: Lesson,
+    margins: Sequence[Floats],
+    facts: Mapping[str, Any],
+    encoder: Encoder | None = None,
+) -> Learned:
+    encoder = lesson.encoder if encoder is None else encoder
+    if not margins:
+        return Learned(name, core, Platt(), encoder, "fixed", None, facts)
+    margin = np.concatenate(margins)
+    found = fit_calibrator(margin, lesson.y_held_out, method=lesson.calibration, fold=lesson.fold_numbers)
+    return Learned(name, core, found, encoder, lesson.recipe, found.transform(margin), facts)
+
+
+def _constant(core: BaseRate, fold: Fold) -> Floats:
+    return np.full(fold.valid.size, core.log_odds)
+
+
+def _path(lesson: Lesson, fold: Fold) -> list[Floats]:
+    """Margins of the validation part, one array a ridge."""
+    valid = lesson.data.matrix[fold.valid]
+    return [core.margin(valid) for core in Design(lesson.data.take(fold.train)).path(RIDGES)]
+
+
+def _log_loss(margin: Floats, y: npt.NDArray[np.int64]) -> float:
+    return float((np.logaddexp(0, margin) - y * margin).mean())
