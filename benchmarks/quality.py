@@ -12,6 +12,8 @@ from pathlib import Path
 
 from propensity import workflow
 from propensity.configfile import load_config
+from propensity.selection.ladder import WORDS
+from propensity.selection.training import Trained
 from propensity.tour import tour
 
 ROOT = Path(__file__).parent.parent
@@ -28,8 +30,33 @@ def overrides(place: Path) -> list[str]:
     ]
 
 
-def worlds(seeds: list[int], leads: int) -> None:
-    """A row a world: the model beside the true probabilities on the same test rows."""
+def rungs(name: str, trained: Trained) -> list[str]:
+    """A row a rung: what the validation folds decided, and what the test reports."""
+    rows: list[str] = []
+    for step in trained.ladder.steps:
+        found = trained.evaluations.get(step.rung)
+        if found is None or step.log_loss is None:
+            continue
+        gain = "" if step.gain is None else f"{step.gain:+.4f} ({step.low:+.4f} to {step.high:+.4f})"
+        mark = "model" if step.rung == trained.ladder.chosen else ""
+        rows.append(
+            f"| {name} | {WORDS[step.rung]} | {step.log_loss:.4f} | {gain} | {found.metrics['roc_auc'].value:.4f} "
+            f"| {found.metrics['log_loss'].value:.4f} | {mark} |"
+        )
+    return rows
+
+
+def ladder(rows: list[str]) -> None:
+    """The rungs of everything that was trained."""
+    print("\n| data | rung | validation log loss | gain on the best before (95 %) | test ROC-AUC | test log loss | |\n"
+          "|---|---|---|---|---|---|---|")  # fmt: skip
+    for row in rows:
+        print(row, flush=True)
+
+
+def worlds(seeds: list[int], leads: int) -> list[str]:
+    """A row a world: the model beside the true probabilities on the same test rows. Returns the rungs' rows."""
+    found: list[str] = []
     print("| seed | test rows | conversions | ROC-AUC | of the truth | gap | log loss | of the truth | calibration error "
           "| 95 % bound | slope |\n|---|---|---|---|---|---|---|---|---|---|---|")  # fmt: skip
     for seed in seeds:
@@ -48,10 +75,13 @@ def worlds(seeds: list[int], leads: int) -> None:
                 f"| {model.calibration_slope:.2f} |",
                 flush=True,
             )
+            found += rungs(f"seed {seed}", result.trained.trained)
+    return found
 
 
-def flat_files(real: Path) -> None:
-    """A row a file: forward metrics with their intervals."""
+def flat_files(real: Path) -> list[str]:
+    """A row a file: forward metrics with their intervals. Returns the rungs' rows."""
+    rows: list[str] = []
     print(
         "\n| file | test rows | ROC-AUC | average precision | log loss | lift, top tenth |\n|---|---|---|---|---|---|"
     )
@@ -63,12 +93,15 @@ def flat_files(real: Path) -> None:
             config = load_config(
                 ROOT / "configs" / f"{name}.yaml", [f"data.folder={real / name}", *overrides(Path(folder))]
             )
-            found = workflow.train(config).trained.evaluations["model"]
+            trained = workflow.train(config).trained
+            rows += rungs(name, trained)
+            found = trained.evaluations["model"]
             cells = [
                 f"{found.metrics[key].value:.3f} ({found.metrics[key].low:.3f} to {found.metrics[key].high:.3f})"
                 for key in ("roc_auc", "average_precision", "log_loss", "lift_top_decile")
             ]
             print(f"| {name} | {found.rows:,} | {' | '.join(cells)} |", flush=True)
+    return rows
 
 
 def main() -> None:
@@ -78,8 +111,7 @@ def main() -> None:
     parser.add_argument("--leads", type=int, default=20_000)
     parser.add_argument("--real", type=Path, default=ROOT / "data")
     args = parser.parse_args()
-    worlds(args.seeds, args.leads)
-    flat_files(args.real)
+    ladder([*worlds(args.seeds, args.leads), *flat_files(args.real)])
 
 
 if __name__ == "__main__":
