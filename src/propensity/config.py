@@ -156,8 +156,6 @@ def parse_step(text: str) -> tuple[int, Literal["days", "weeks", "months"]]:
     return int(count), cast("Literal['days', 'weeks', 'months']", unit)
 
 
-
-
 class ListsConfig(Model):
     """The list that reps receive."""
 
