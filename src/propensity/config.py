@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from propensity.configcolumns import ColumnMapping, ExtraColumn
+from propensity.configcourt import CourtConfig
 from propensity.configfeatures import ActivityType, FeaturesConfig
 from propensity.configmodel import ModelConfig
 from propensity.configtables import (
@@ -28,6 +29,7 @@ __all__ = [
     "ChecksConfig",
     "ColumnMapping",
     "Config",
+    "CourtConfig",
     "CsvOptions",
     "DataConfig",
     "EngineConfig",
@@ -208,6 +210,7 @@ class Config(Model):
     data: DataConfig = DataConfig()
     tables: Mapping[TableName, TableConfig] = Field(description="the canonical tables that there are")
     checks: ChecksConfig = ChecksConfig()
+    court: CourtConfig = CourtConfig()
     outcome: OutcomeConfig = OutcomeConfig()
     snapshots: SnapshotsConfig = SnapshotsConfig()
     features: FeaturesConfig = FeaturesConfig()

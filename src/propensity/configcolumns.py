@@ -39,6 +39,11 @@ class ColumnReading(Model):
     scale: Real = Field(
         default=1.0, description="what a number is multiplied by, such as 1000000 for millions"
     )
+    known_in_time: str | None = Field(
+        default=None,
+        min_length=1,
+        description="why the value is known before the outcome, where the leakage court suspects the column",
+    )
 
     @field_validator("scale")
     @classmethod

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from propensity.audit.leakage import Court
     from propensity.audit.profile import Profile
     from propensity.selection.promotion import Comparison
     from propensity.selection.training import Trained
@@ -18,16 +19,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What the checks found, how far the data reach (None: no dates), and what they hold (None: not asked for)."""
+    """What the checks found, how far the data reach (None: no dates), and, where asked for, what they hold and verdicts."""
 
     report: CheckReport
     through: datetime | None
     profile: Profile | None = None
+    court: Court | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """`tables`, `findings`, `data_through`, `profile`."""
+        """`tables`, `findings`, `data_through`, `profile`, `court`."""
         held = None if self.profile is None else self.profile.to_dict()
-        return {**self.report.to_dict(), "data_through": shown(self.through), "profile": held}
+        court = None if self.court is None else self.court.to_dict()
+        return {
+            **self.report.to_dict(),
+            "data_through": shown(self.through),
+            "profile": held,
+            "court": court,
+        }
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,7 @@ class TrainResult:
     through: datetime | None
     leads: int
     warnings: tuple[str, ...]
+    court: Court
 
     def to_dict(self) -> dict[str, Any]:
         """What `train --json` prints."""
@@ -59,6 +68,7 @@ class TrainResult:
             "beside": {name: found["metrics"] for name, found in evaluations.items() if name != "model"},
             "trees": final.get("n_trees"),
             "ladder": final["ladder"],
+            "court": self.court.to_dict(),
             "warnings": list(self.warnings),
         }
 

@@ -14,6 +14,7 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from propensity.audit import courtscreen
 from propensity.audit import screen as audit
 from propensity.selection.ladder import WORDS
 from propensity.starting import screen as starting
@@ -115,6 +116,8 @@ def check(result: CheckResult) -> None:
         console.print(f"The data reach {_instant(result.through)}.")
     if result.profile is not None:
         audit.show(console, result.profile)
+    if result.court is not None:
+        courtscreen.show(console, result.court)
 
 
 def train(result: TrainResult) -> None:
@@ -123,6 +126,7 @@ def train(result: TrainResult) -> None:
     _warnings(console, result.warnings)
     console.print(_snapshot_funnel(result))
     _ladder(console, result)
+    courtscreen.show(console, result.court)
     model = result.registered
     console.print(
         f"Registered as version {model.version} of {model.name!r}, alias challenger (run {model.run_id})."

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from propensity import __version__
+from propensity.audit.leakage import Court, hold_court
 from propensity.audit.profile import profile
 from propensity.delivery.lists import LIST, LIST_CSV, SCORES, deliver, staged, write_csv, write_parquet
 from propensity.engines import open_engine
@@ -24,7 +25,7 @@ from propensity.scoring.lists import Ranking, rank_leads
 from propensity.scoring.score import refuse_other_features
 from propensity.scoring.surprises import FILLED
 from propensity.selection.ladder import Step
-from propensity.selection.promotion import compare, refuse_worse, unseen_rows
+from propensity.selection.promotion import compare, refuse_leaks, refuse_worse, unseen_rows
 from propensity.selection.training import Trained, train_and_judge
 from propensity.sources.canonical import Canonical, load
 from propensity.timeline.history import data_through, future_findings
@@ -92,14 +93,16 @@ def open_session(config: Config, clock: Callable[[], datetime] = _now) -> Sessio
 
 
 def check(config: Config, progress: Progress | None = None, *, profiled: bool = True) -> CheckResult:
-    """Read, map and check every table; unless `profiled` is False, say what they hold and whether they suffice."""
+    """Read, map and check every table; unless `profiled` is False, say what they hold and which columns may leak."""
     progress = progress or Progress()
     with opened(config, progress) as session:
-        held = None
+        held = court = None
         if profiled:
             progress.step("Looking at what the data hold")
             held = profile(session.canonical, session.through)
-        return CheckResult(session.canonical.report, session.through, held)
+            progress.step("Asking of each column whether it knows the outcome")
+            court = hold_court(session.canonical, session.through, candidates=True)
+        return CheckResult(session.canonical.report, session.through, held, court)
 
 
 def train(config: Config, progress: Progress | None = None) -> TrainResult:
@@ -108,20 +111,23 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
     with opened(config, progress) as session:
         progress.step("Deriving features as they were known at each snapshot")
         frame = training_frame(session)
+        progress.step("Asking of each column whether it knows the outcome")
+        court = hold_court(session.canonical, session.through, frame)
         progress.step(f"Training on {len(frame):,} snapshots and judging forward in time")
         lineage = {**_lineage(session), FILLED: frame.filled}
         shaped = parameters(session.canonical)
         trained = train_and_judge(
             frame, config, dated=session.canonical.dated, lineage=lineage, parameters=shaped
         )
+        trained = _with_verdicts(trained, court)
         progress.step("Logging to MLflow and registering")
         registered = log_training(
-            Store.from_config(config.tracking), _training(config, frame, trained, lineage)
+            Store.from_config(config.tracking), _training(config, frame, trained, lineage, court)
         )
         report = session.canonical.report
-        warnings = (*_messages(report), *_recipe_warnings(trained))
+        warnings = (*_messages(report), *_recipe_warnings(trained), *court.warnings)
         return TrainResult(
-            trained, registered, report, session.through, report.tables["leads"].kept, warnings
+            trained, registered, report, session.through, report.tables["leads"].kept, warnings, court
         )
 
 
@@ -215,7 +221,7 @@ def load_model(config: Config, version: str | None, progress: Progress) -> tuple
 
 
 def promote(config: Config, *, version: str | None = None, progress: Progress | None = None) -> PromoteResult:
-    """Make the challenger champion, unless it is worse than the champion on the same newest matured data."""
+    """Make the challenger champion, unless it may know the outcome, or is worse on the same newest matured data."""
     progress = progress or Progress()
     progress.step("Fetching champion and challenger")
     registry = _registry(config)
@@ -225,9 +231,11 @@ def promote(config: Config, *, version: str | None = None, progress: Progress | 
         raise RegistryError(
             f"model {config.tracking.model_name!r} has no challenger. Run `propensity train` with the same --config."
         )
+    judged = registry.judged(challenger)
+    refuse_leaks(judged, config)
     comparison = None
     if champion is not None and champion.number != challenger.number:
-        bundles = registry.judged(champion), registry.judged(challenger)
+        bundles = registry.judged(champion), judged
         with opened(config, progress) as session:
             progress.step("Comparing both on the same newest matured snapshots")
             rows = unseen_rows(training_frame(session), *bundles)
@@ -241,6 +249,15 @@ def rollback(config: Config) -> RollbackResult:
     """Give the former champion its place back."""
     restored, replaced = _registry(config).rollback()
     return RollbackResult(restored, replaced)
+
+
+def _with_verdicts(trained: Trained, court: Court) -> Trained:
+    """Keep the verdicts with both models: the gate reads them there, wherever the model goes."""
+    judged, final = (
+        replace(bundle, metadata={**bundle.metadata, "court": court.to_dict()})
+        for bundle in (trained.judged, trained.final)
+    )
+    return replace(trained, judged=judged, final=final)
 
 
 def _messages(report: CheckReport) -> tuple[str, ...]:
@@ -292,7 +309,9 @@ def _lineage(session: Session) -> dict[str, Any]:
     }
 
 
-def _training(config: Config, frame: FeatureFrame, trained: Trained, lineage: dict[str, Any]) -> Training:
+def _training(
+    config: Config, frame: FeatureFrame, trained: Trained, lineage: dict[str, Any], court: Court
+) -> Training:
     metadata = trained.final.metadata
     params = {
         "horizon_days": config.outcome.horizon_days,
@@ -319,6 +338,7 @@ def _training(config: Config, frame: FeatureFrame, trained: Trained, lineage: di
         final=trained.final,
         example=frame.values.slice(0, EXAMPLE_ROWS),
         tags={"propensity": __version__, "rung": trained.ladder.chosen, "why": trained.ladder.reason},
+        court=court.to_dict(),
         rungs=[_rung(step, trained) for step in trained.ladder.steps],
     )
 

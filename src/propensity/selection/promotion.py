@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -46,6 +47,69 @@ class Comparison:
             for name, d in self.differences.items()
         ]
         return "\n".join(lines)
+
+
+def refuse_leaks(challenger: Bundle, config: Config) -> None:
+    """Raise PromotionRefused where the leakage court's verdicts on the challenger's columns do not let it pass.
+
+    A suspect column passes once the configuration says why it is known in time (`known_in_time`), at the training or now;
+    a convicted one does not.
+
+    Raises
+    ------
+    PromotionRefused
+        With the verdicts and what to write where; or the model was never tried.
+    """
+    court = challenger.metadata.get("court")
+    if court is None:
+        raise PromotionRefused(
+            "the challenger was trained before there was a leakage court: nothing says whether its columns know the "
+            "outcome. Run `propensity train` again."
+        )
+    blocking = [
+        verdict
+        for verdict in court["verdicts"]
+        if verdict["blocks"]
+        and (verdict["verdict"] == "convicted" or not _declared(config, verdict["place"], verdict["column"]))
+    ]
+    if not blocking:
+        return
+    table = "\n".join(f"  {v['column']}: {v['verdict']}. {v['reasons'][0]['sentence']}" for v in blocking)
+    steps = [_step(verdict) for verdict in blocking]
+    raise PromotionRefused(
+        f"{len(blocking)} columns of the challenger may know the outcome (leakage court):\n{table}\n"
+        + "\n".join(dict.fromkeys(steps))
+    )
+
+
+def _step(verdict: Mapping[str, Any]) -> str:
+    place, column = verdict["place"], verdict["column"]
+    if verdict["verdict"] == "convicted":
+        return (
+            f"Take {column} out of the configuration ({place}), or give its time (known_at), and train again."
+        )
+    if place == "court.known_in_time":
+        line = f'court.known_in_time: {{"{column}": "why it is known before the outcome"}}'
+    else:
+        line = f'{place}.known_in_time: "why it is known before the outcome"'
+    return f"If {column} is known before the outcome, say why, and promote again:  {line}"
+
+
+def _declared(config: Config, place: str, column: str) -> bool:
+    """Whether the configuration, as it stands now, says why a column is known in time."""
+    if place == "court.known_in_time":
+        return column in config.court.known_in_time
+    _, table, *path = place.split(".")
+    number = int(path.pop(0)) if path[0].isdecimal() else 0
+    tables = cast("Mapping[str, Any]", config.tables)
+    if table not in tables or number >= len(tables[table].sources):
+        return False
+    source = tables[table].sources[number]
+    part, name = path
+    said = [
+        getattr(each, part).get(name) for each in ((source, *source.rows) if part == "columns" else (source,))
+    ]
+    return any(getattr(each, "known_in_time", None) is not None for each in said)
 
 
 def unseen_rows(frame: FeatureFrame, champion: Bundle, challenger: Bundle) -> FeatureFrame:

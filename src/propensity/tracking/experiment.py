@@ -8,7 +8,7 @@ import platform
 import sys
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -82,6 +82,7 @@ class Training:
     example : a few rows of features, for the input example.
     tags : of the run.
     rungs : what becomes a child run each.
+    court : JSON: the verdicts on the columns; empty where there were none.
     """
 
     params: Mapping[str, str | int | float | bool]
@@ -95,6 +96,7 @@ class Training:
     example: pa.Table
     tags: Mapping[str, str]
     rungs: Sequence[RungRun] = ()
+    court: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)
@@ -242,6 +244,7 @@ def _log_files(client: Any, run_id: str, training: Training, folder: Path) -> No
         "importance": training.importance,
         "evaluation": {name: found.to_dict() for name, found in training.evaluations.items()},
         "environment": _environment(),
+        "court": training.court,
     }
     for name, value in tree.items():
         text = json.dumps(json_safe(masked(value)), indent=1, ensure_ascii=False, allow_nan=False)
