@@ -19,6 +19,7 @@ LEAKS = (
     "filled_for_few", "filled_for_many", "cleared_after", "rating_overwritten_5", "rating_overwritten_20",
     "status_word", "updated_at", "closed_on", "last_activity", "acts_in_total", "acts_capped", "account_rate",
     "small_group_rate", "customer_number", "deal_amount", "corrected_score", "sum_of_calls", "qualification_call_minutes",
+    "emails_in_total", "idle_days", "visits_in_total",
 )  # fmt: skip
 HONEST = (
     "fit_grade", "strong_fit_score", "form_field", "rare_partner", "created_number", "created_code", "campaign",
@@ -70,9 +71,11 @@ def _facts(world: World, leads: pd.DataFrame) -> pd.DataFrame:
     found["yes"] = found["at"].notna()
     found["acts"] = acts.groupby("lead_id").size()
     found["calls"] = acts[acts["type"] == "call"].groupby("lead_id")["value"].sum()
+    found["emails"] = acts[acts["type"] == "email_sent"].groupby("lead_id").size()
+    found["visits"] = acts[acts["type"] == "web_visit"].groupby("lead_id").size()
     found["early"] = early.groupby("lead_id").size()
     found["last_at"], found["last_type"] = last["occurred_at"], last["type"]
-    return found.fillna({"acts": 0, "early": 0, "calls": 0.0}).reset_index()
+    return found.fillna({"acts": 0, "emails": 0, "visits": 0, "early": 0, "calls": 0.0}).reset_index()
 
 
 def _leaks(rng: np.random.Generator, leads: pd.DataFrame, facts: pd.DataFrame) -> dict[str, object]:
@@ -110,6 +113,9 @@ def _leaks(rng: np.random.Generator, leads: pd.DataFrame, facts: pd.DataFrame) -
         "deal_amount": np.where(yes & (rng.random(n) < 0.9), rng.lognormal(8, 1, n).round(), np.where(rng.random(n) < 0.05, 0, np.nan)),
         "corrected_score": np.where(known, np.where(yes, 1, -1) + rng.normal(0, 1.5, n), rng.normal(0, 1.5, n)).round(3),
         "sum_of_calls": facts["calls"].to_numpy(),
+        "emails_in_total": facts["emails"].to_numpy(),
+        "visits_in_total": facts["visits"].to_numpy(),
+        "idle_days": (pd.Timestamp(END) - facts["last_at"]).dt.days.to_numpy(),
     }  # fmt: skip
 
 

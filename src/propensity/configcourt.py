@@ -28,7 +28,7 @@ class CourtConfig(Model):
     )
     alone_auc: Real = Field(default=0.75, gt=0.5, le=1, description="and its ROC-AUC alone is at least this")
     added_share: Real = Field(
-        default=0.25,
+        default=0.2,
         gt=0,
         description="what it adds to the others, over what they tell together (at least an AUC of 0.75), in squared d'",
     )

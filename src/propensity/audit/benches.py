@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from propensity.audit.exhibits import Column, column_of
+from propensity.audit.exhibits import Column, column_of, joined
 from propensity.audit.trial import Bench
 from propensity.audit.unmapped import declared, source_name, unmapped
 from propensity.features.frame import KEYS, FeatureFrame
@@ -194,37 +194,58 @@ def _with_raw(canonical: Canonical, table: Any, taken: set[str]) -> tuple[Any, d
     return table, found
 
 
-def snapshot_docket(canonical: Canonical, frame: FeatureFrame) -> tuple[Docket, FeatureFrame]:
-    """A row a snapshot: attributes as they are cut, beside the features whose time is on record; and the rows drawn."""
-    frame = replace(
-        frame, table=frame.table.filter(_drawn(groups_of(frame.table), canonical.config.court.most_rows))
-    )
-    keys = canonical.engine.register("court_keys", frame.table.select([*KEYS, LABEL]))
+def snapshot_dockets(canonical: Canonical, frame: FeatureFrame) -> tuple[list[Docket], FeatureFrame]:
+    """A row a snapshot, with attributes as they are cut; and the rows drawn.
+
+    Canonical attributes stand beside the features of facts, whose time is on record; the company's own columns, which
+    nobody vouches for, beside all features but their own.
+    """
+    kept = frame.table.filter(_drawn(groups_of(frame.table), canonical.config.court.most_rows))
+    frame = replace(frame, table=kept)
+    keys = canonical.engine.register("court_keys", kept.select([*KEYS, LABEL]))
     fed = feeding(canonical)
     attributes: Any = cut(canonical, keys).attributes
     columns = {f"x{place}": attributes[column] for place, (column, _) in enumerate(fed)}
     rows = canonical.engine.collect(attributes.select(SNAPSHOT, **columns).order_by(SNAPSHOT))
-    mapped = [
-        _column(who, rows[f"x{place}"], filled_only=column in _FILLED_ONLY)
-        for place, (column, who) in enumerate(fed)
-    ]
+    own: list[Column] = []
+    common: list[Column] = []
+    for place, (column, who) in enumerate(fed):
+        found = _column(who, rows[f"x{place}"], filled_only=column in _FILLED_ONLY)
+        (own if EXTRA_PREFIX in column else common).append(found)
+    doubted = {
+        f"{extra.family}_{name}"
+        for table in ("leads", "accounts")
+        if table in canonical.config.tables
+        for name, extra in canonical.config.tables[table].extra.items()
+    }
     proven = [
-        column_of(feature.name, frame.table[feature.name])
+        feature.name
         for feature in frame.features
         if feature.over in _BEYOND_DOUBT or feature.name == "firmographic_lead_age_days"
     ]
-    base = [column.matrix for column in proven]
-    bench = Bench(
+    every = [feature.name for feature in frame.features if feature.name not in doubted]
+    defendants = {who.name: who for _, who in fed}
+    return [
+        Docket(_beside(frame, names, found), defendants)
+        for names, found in ((proven, common), (every, own))
+        if _telling(found)
+    ], frame
+
+
+def _beside(frame: FeatureFrame, names: list[str], tried: list[Column]) -> Bench:
+    """A bench whose others are features of these names and the time."""
+    time = _time(frame.table)
+    matrix, codes = joined([column_of(name, frame.table[name]) for name in names], len(frame))
+    return Bench(
         frame.y.astype(np.int64),
         groups_of(frame.table),
-        np.column_stack([_time(frame.table), *base]),
-        (),
-        _telling(mapped),
+        np.column_stack([time, matrix]),
+        tuple(time.shape[1] + code for code in codes),
+        _telling(tried),
         (),
         outcome="converted within the horizon",
         trust_base=True,
     )
-    return Docket(bench, {who.name: who for _, who in fed}), frame
 
 
 def _column(who: Defendant, values: Any, *, filled_only: bool) -> Column:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from propensity.audit.benches import Defendant, Docket, leads_docket, snapshot_docket
+from propensity.audit.benches import Defendant, Docket, leads_docket, snapshot_dockets
 from propensity.audit.cliff import cliffs
 from propensity.audit.notes import notes_of
 from propensity.audit.sentences import cliff_sentence, evidence_sentences, timing_sentence
@@ -160,7 +160,7 @@ def hold_court(
     found = _tried_leads(canonical, docket, through)
     notes = notes_of(docket.bench, court, dated=canonical.dated or canonical.ordered)
     if frame is not None and not canonical.flat:
-        found = _with_snapshots(canonical, frame, found)
+        found = tried_snapshots(canonical, frame, found)
     ordered = sorted(found.values(), key=lambda each: (_GRAVITY[each.verdict], not each.feeds))
     return Court(tuple(ordered), notes)
 
@@ -207,22 +207,25 @@ def _evidence(bench: Bench, court: CourtConfig) -> dict[str, Evidence]:
     return {name: found if name in bad else again[name] for name, found in first.items()}
 
 
-def _with_snapshots(
+def tried_snapshots(
     canonical: Canonical, frame: FeatureFrame, found: Mapping[str, ColumnVerdict]
 ) -> dict[str, ColumnVerdict]:
+    """Add what speaks against each column beside the features whose time is on record, and the cliffs, to `found`."""
     court = canonical.config.court
-    docket, drawn = snapshot_docket(canonical, frame)
-    if docket.bench.y.min() == docket.bench.y.max():
+    if frame.y.min() == frame.y.max():
         return dict(found)
+    dockets, drawn = snapshot_dockets(canonical, frame)
     every = dict(found)
-    for name, evidence in _evidence(docket.bench, court).items():
-        who = docket.defendants[name]
-        before = every.get(name)
-        reasons = [*(before.reasons if before else ()), *_beyond(evidence, court, proven=True)]
-        measured = {**(before.measured if before else {}), **_measured(evidence, None, "snapshot_")}
-        every[name] = _verdict(who, reasons, measured)
-    for name, who in docket.defendants.items():
-        every.setdefault(name, _verdict(who, [], {}))
+    for docket in dockets:
+        if docket.bench.y.min() == docket.bench.y.max():
+            continue
+        for name, evidence in _evidence(docket.bench, court).items():
+            before = every.get(name)
+            reasons = [*(before.reasons if before else ()), *_beyond(evidence, court, proven=True)]
+            measured = {**(before.measured if before else {}), **_measured(evidence, None, "snapshot_")}
+            every[name] = _verdict(docket.defendants[name], reasons, measured)
+        for name, who in docket.defendants.items():
+            every.setdefault(name, _verdict(who, [], {}))
     for cliff in cliffs(canonical, drawn):
         reasons = []
         if cliff.lost >= court.cliff_share:
@@ -289,8 +292,3 @@ def _measured(evidence: Evidence, times: Timing | None, prefix: str = "") -> dic
         }
         found |= {key: value for key, value in shown.items() if value is not None}
     return {prefix + key: value for key, value in found.items()}
-
-
-def without_verdicts(excuse: str) -> Court:
-    """A court that did not sit."""
-    return replace(Court(()), excuse=excuse)

@@ -15,7 +15,7 @@ _SURE = 0.995
 def evidence_sentences(found: Evidence, *, proven: bool = False) -> dict[str, str]:
     """Statistic to sentence; `proven`: the others are features whose time is on record."""
     name, outcome = found.column.name, found.outcome
-    beside = "all activities, stages and budgets" if proven else "all other columns"
+    beside = "all features on record" if proven else "all other columns"
     gained = found.joint.auc - found.others.auc
     filled = _filled(found)
     said = {

@@ -30,6 +30,7 @@ Ints = npt.NDArray[np.int64]
 FOLDS: Final = 3
 _SAME: Final = 0.9
 _TELLING: Final = 0.75
+_MOST_CONTEXT: Final = 12
 _SMALL: Final[dict[str, Any]] = {
     "objective": "binary", "num_leaves": 7, "learning_rate": 0.2, "min_data_in_leaf": 20, "verbosity": -1,
     "deterministic": True, "force_row_wise": True, "num_threads": 1, "seed": 0, "max_bin": 63,
@@ -143,12 +144,16 @@ class Trial:
         """What there is against each column; `leave_out` are suspects that no longer count among the others."""
         found: dict[str, Evidence] = {}
         margins: dict[frozenset[str], Floats] = {}
+        usual: dict[frozenset[str], Floats] = {}
+        context = self._context()
         fed = [column for column in self.bench.columns if column.name not in leave_out]
         for column in (*self.bench.columns, *self.bench.candidates):
             others = frozenset() if self.bench.trust_base else self._others(column, fed)
             if others not in margins:
-                margins[others] = self._margin([other for other in fed if other.name in others])
-            found[column.name] = self._weighed(column, margins[others])
+                margin = self._margin([other for other in fed if other.name in others])
+                margins[others] = margin
+                usual[others] = self._oof(np.column_stack([margin, context]), (), start=margin)
+            found[column.name] = self._weighed(column, margins[others], usual[others], context)
         return found
 
     def _others(self, column: Column, fed: Sequence[Column]) -> frozenset[str]:
@@ -168,15 +173,25 @@ class Trial:
             return np.full(len(self.bench.y), float(logit(self.bench.y.mean())))
         return self._oof(matrix, codes, large=True)
 
-    def _weighed(self, column: Column, margin: Floats) -> Evidence:
+    def _context(self) -> Floats:
+        """What a column may be set against beside the others' log odds: the features that matter most among the base.
+
+        A count up to today tells nothing alone; less the count up to the snapshot, it is the future.
+        """
+        base = self.bench.base
+        if not self.bench.trust_base or base.shape[1] == 0:
+            return np.zeros((len(self.bench.y), 0))
+        return base[:, most_telling(self.bench.y, base, self.bench.base_codes)]
+
+    def _weighed(self, column: Column, margin: Floats, usual: Floats, context: Floats) -> Evidence:
         bench = self.bench
         y, cluster = bench.y, bench.cluster
         tests = len(bench.columns) + len(bench.candidates)
         alone = separation(y, self._alone[column.name])
-        usual = self._oof(margin[:, None], (), start=margin)
+        before = 1 + context.shape[1]
         both = self._oof(
-            np.column_stack([margin, column.matrix]),
-            tuple(code + 1 for code in column.categorical),
+            np.column_stack([margin, context, column.matrix]),
+            tuple(code + before for code in column.categorical),
             start=margin,
         )
         others, joint = separation(y, usual), separation(y, both)
@@ -250,6 +265,15 @@ def out_of_fold(
         raw = np.asarray(booster.predict(matrix[held], raw_score=True, num_threads=1), dtype=np.float64)
         margin[held] = raw if start is None else raw + start[held]
     return margin
+
+
+def most_telling(y: Ints, matrix: Floats, codes: tuple[int, ...]) -> Ints:
+    """Which parts of (rows, parts) trees gain most by, the best first; at most twelve."""
+    import lightgbm as lgb  # noqa: PLC0415
+
+    whole = lgb.Dataset(matrix, y, categorical_feature=list(codes), params=dict(_LARGE))
+    gains = lgb.train(dict(_LARGE), whole, _LARGE_TREES).feature_importance("gain")
+    return np.argsort(-gains, kind="stable")[:_MOST_CONTEXT].astype(np.int64)
 
 
 def _alike(first: Floats, second: Floats) -> bool:
