@@ -15,6 +15,7 @@ import csv
 import sys
 import tempfile
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import planted
@@ -78,8 +79,8 @@ def tried(kind: str, folder: Path) -> dict[str, ColumnVerdict]:
     with workflow.opened(config_of(kind, folder, mapped=True), workflow.Progress()) as session:
         beside = beside_features(session)
     for name, verdict in beside.items():
-        if verdict.verdict != "clear" and found[name].verdict == "clear":
-            found[name] = verdict
+        if name in found and verdict.verdict != "clear" and found[name].verdict == "clear":
+            found[name] = replace(found[name], verdict=verdict.verdict, reasons=verdict.reasons)
     return found
 
 

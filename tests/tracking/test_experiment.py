@@ -50,6 +50,7 @@ def test_files_of_the_run(files, training):
     _, folder = files
     assert sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()) == [
         "config.yaml",
+        "court.json",
         "environment.json",
         "evaluation.json",
         "features.json",

@@ -258,7 +258,9 @@ def _column(who: Defendant, values: Any, *, filled_only: bool) -> Column:
 
 def _telling(columns: list[Column]) -> tuple[Column, ...]:
     """Columns with more than one value; one that is the same everywhere can say nothing."""
-    return tuple(column for column in columns if len(np.unique(column.codes)) > 1)
+    return tuple(
+        column for column in columns if len(np.unique(column.codes)) > 1 or column.matrix.shape[1] > 1
+    )
 
 
 def groups_of(rows: pa.Table) -> Ints:
