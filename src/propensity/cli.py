@@ -86,7 +86,8 @@ def check(
     override: Overrides = None,
     *,
     profile: Annotated[
-        bool, typer.Option("--profile/--no-profile", help="Say what the data hold and whether they suffice.")
+        bool,
+        typer.Option("--profile/--no-profile", help="Say what the data hold, and which columns may leak."),
     ] = True,
     as_json: AsJson = False,
     strict: Strict = False,
@@ -97,7 +98,7 @@ def check(
     with _reported(as_json) as progress:
         result = workflow.check(_config(config, override), progress, profiled=profile)
     _print(as_json, result, screens.check)
-    _strict(strict, result.report.warnings)
+    _strict(strict, result.warnings)
 
 
 @app.command(

@@ -26,6 +26,12 @@ class CheckResult:
     profile: Profile | None = None
     court: Court | None = None
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What --strict counts: findings of the checks, and mapped columns that may leak."""
+        found = tuple(finding.message for finding in self.report.warnings)
+        return found if self.court is None else (*found, *self.court.warnings)
+
     def to_dict(self) -> dict[str, Any]:
         """`tables`, `findings`, `data_through`, `profile`, `court`."""
         held = None if self.profile is None else self.profile.to_dict()

@@ -119,9 +119,10 @@ class Court:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """A sentence for each column that blocks, and the notes."""
-        columns = [f"{found.name} is {found.verdict}: {found.sentence}" for found in self.blocking]
-        return (*(f"leakage court: {text}" for text in columns), *(f"leakage court: {n}" for n in self.notes))
+        """A sentence for each column that blocks; the notes on the split are none."""
+        return tuple(
+            f"leakage court: {found.name} is {found.verdict}: {found.sentence}" for found in self.blocking
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""

@@ -90,6 +90,9 @@ def _step(verdict: Mapping[str, Any]) -> str:
         )
     if place == "court.known_in_time":
         line = f'court.known_in_time: {{"{column}": "why it is known before the outcome"}}'
+    elif ".columns." in place:
+        source = column.removeprefix(f"{verdict['table']}.")
+        line = f'{place}: {{column: "{source}", known_in_time: "why it is known before the outcome"}}'
     else:
         line = f'{place}.known_in_time: "why it is known before the outcome"'
     return f"If {column} is known before the outcome, say why, and promote again:  {line}"
