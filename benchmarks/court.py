@@ -21,10 +21,10 @@ from pathlib import Path
 import planted
 import pyarrow.csv as pacsv
 
-from propensity import workflow
 from propensity.audit.leakage import ColumnVerdict, Court, hold_court
 from propensity.config import Config
 from propensity.configfile import load_config
+from propensity.session import Progress, Session, opened, training_frame
 
 ROOT = Path(__file__).parent.parent
 KINDS = ("crm", "flat", "poor")
@@ -72,11 +72,11 @@ def tried(kind: str, folder: Path) -> dict[str, ColumnVerdict]:
         kept = [n for n in names if n in _LEFT_IN_POOR | {*planted.LEAKS, *planted.HONEST}]
         options = pacsv.ConvertOptions(include_columns=kept, column_types=dict.fromkeys(names, "string"))
         pacsv.write_csv(pacsv.read_csv(folder / "flat.csv", convert_options=options), folder / "poor.csv")
-    with workflow.opened(config_of(kind, folder, mapped=False), workflow.Progress()) as session:
+    with opened(config_of(kind, folder, mapped=False), Progress()) as session:
         found = {v.name: v for v in hold_court(session.canonical, session.through, candidates=True).verdicts}
     if kind != "crm":
         return found
-    with workflow.opened(config_of(kind, folder, mapped=True), workflow.Progress()) as session:
+    with opened(config_of(kind, folder, mapped=True), Progress()) as session:
         beside = beside_features(session)
     for name, verdict in beside.items():
         if name in found and verdict.verdict != "clear" and found[name].verdict == "clear":
@@ -84,11 +84,11 @@ def tried(kind: str, folder: Path) -> dict[str, ColumnVerdict]:
     return found
 
 
-def beside_features(session: workflow.Session) -> dict[str, ColumnVerdict]:
+def beside_features(session: Session) -> dict[str, ColumnVerdict]:
     """The verdicts beside the features whose time is on record; there each column is tried by itself."""
     from propensity.audit.leakage import tried_snapshots  # noqa: PLC0415
 
-    return tried_snapshots(session.canonical, workflow.training_frame(session), {})
+    return tried_snapshots(session.canonical, training_frame(session), {})
 
 
 def worlds(seeds: list[int], leads: int, kinds: list[str]) -> None:
@@ -140,7 +140,7 @@ def flat_files(real: Path) -> None:
                 ROOT / "configs" / f"{name}.yaml",
                 [f"data.folder={real / name}", f"paths.quarantine={place}/q"],
             )
-            with workflow.opened(config, workflow.Progress()) as session:
+            with opened(config, Progress()) as session:
                 court = hold_court(session.canonical, session.through, candidates=True)
         _verdicts(name, court)
 

@@ -17,7 +17,7 @@ from propensity.errors import PropensityError, StrictError, UsageError
 
 if TYPE_CHECKING:
     from propensity.config import Config
-    from propensity.workflow import Progress
+    from propensity.session import Progress
 
 app = typer.Typer(
     name="propensity",

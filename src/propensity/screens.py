@@ -17,8 +17,8 @@ from rich.text import Text
 from propensity.audit import courtscreen
 from propensity.audit import screen as audit
 from propensity.selection.ladder import WORDS
+from propensity.session import Progress
 from propensity.starting import screen as starting
-from propensity.workflow import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,6 +13,7 @@ from propensity import workflow
 from propensity.demo.world import simulate, write
 from propensity.errors import HistoryError, PromotionRefused, UsageError
 from propensity.selection.training import evaluate_on
+from propensity.session import Progress
 from propensity.stats.calibration import perfect_calibration_error_quantile
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class DemoResult:
 
 
 def tour(
-    config: Config, *, leads: int, months: int, seed: int, progress: workflow.Progress | None = None
+    config: Config, *, leads: int, months: int, seed: int, progress: Progress | None = None
 ) -> DemoResult:
     """Simulate into data.folder, check, train, promote and score.
 
@@ -70,7 +71,7 @@ def tour(
     UsageError
         data.folder holds something that the demo did not write.
     """
-    progress = progress or workflow.Progress()
+    progress = progress or Progress()
     progress.step(f"Simulating {leads:,} leads over {months} months")
     folder = config.data.folder
     _clear(folder)

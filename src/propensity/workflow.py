@@ -1,36 +1,28 @@
-"""Wiring: check, train, score, promote, roll back. Each takes a configuration and gives a result that prints itself.
-
-The wall clock is read in one place, `_now`, and only to tell recorded times that lie in the future.
-"""
+"""Wiring: check, train, score, promote, roll back. Each takes a configuration and gives a result that prints itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from propensity import __version__
-from propensity.audit.leakage import Court, hold_court
+from propensity.audit.leakage import hold_court
 from propensity.audit.profile import profile
 from propensity.delivery.lists import LIST, LIST_CSV, SCORES, deliver, staged, write_csv, write_parquet
-from propensity.engines import open_engine
 from propensity.errors import RegistryError, UsageError
 from propensity.features.catalogue import parameters
-from propensity.features.frame import FeatureFrame, features_of
+from propensity.features.frame import features_of
+from propensity.recording import lineage_of, recipe_warnings, training_of, with_verdicts
 from propensity.results import CheckResult, PromoteResult, RollbackResult, ScoreResult, TrainResult, shown
 from propensity.scoring.lists import Ranking, rank_leads
 from propensity.scoring.score import refuse_other_features
 from propensity.scoring.surprises import FILLED
-from propensity.selection.ladder import Step
 from propensity.selection.promotion import compare, refuse_leaks, refuse_worse, unseen_rows
-from propensity.selection.training import Trained, train_and_judge
-from propensity.sources.canonical import Canonical, load
-from propensity.timeline.history import data_through, future_findings
-from propensity.timeline.snapshots import scoring_spine, training_spine
-from propensity.tracking.experiment import RungRun, Training, log_training
+from propensity.selection.training import train_and_judge
+from propensity.session import Progress, Session, opened, training_frame
+from propensity.timeline.snapshots import scoring_spine
+from propensity.tracking.experiment import log_training
 from propensity.tracking.registry import Registry, Version
 from propensity.tracking.store import Store
 
@@ -39,57 +31,8 @@ if TYPE_CHECKING:
     from propensity.model.bundle import Bundle
     from propensity.sources.report import CheckReport
 
-EXAMPLE_ROWS = 5
 STALE_AFTER = timedelta(days=1)
 """A list that stands further than this beyond the data gets a warning."""
-
-
-class Progress:
-    """Told what happens; this one says nothing."""
-
-    def step(self, title: str) -> None:
-        """A part of the work begins."""
-
-    def advance(self, rows: int) -> None:
-        """So many rows of the present part are done."""
-
-
-@dataclass(frozen=True)
-class Session:
-    """Checked data, open in an engine, and how far they reach."""
-
-    canonical: Canonical
-    through: datetime | None
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-@contextmanager
-def opened(config: Config, progress: Progress, clock: Callable[[], datetime] = _now) -> Generator[Session]:
-    """Open and check the data of a configuration; the engine is closed afterwards."""
-    progress.step("Reading and checking the data")
-    session = open_session(config, clock)
-    try:
-        yield session
-    finally:
-        session.canonical.engine.close()
-
-
-def open_session(config: Config, clock: Callable[[], datetime] = _now) -> Session:
-    """Open and check the data of a configuration; the caller closes the engine."""
-    engine = open_engine(config)
-    try:
-        canonical = load(engine, config)
-        if not canonical.dated:
-            return Session(canonical, None)
-        now = clock()
-        canonical = replace(canonical, report=canonical.report.with_findings(future_findings(canonical, now)))
-        return Session(canonical, data_through(canonical, not_after=now))
-    except BaseException:
-        engine.close()
-        raise
 
 
 def check(config: Config, progress: Progress | None = None, *, profiled: bool = True) -> CheckResult:
@@ -114,27 +57,21 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
         progress.step("Asking of each column whether it knows the outcome")
         court = hold_court(session.canonical, session.through, frame)
         progress.step(f"Training on {len(frame):,} snapshots and judging forward in time")
-        lineage = {**_lineage(session), FILLED: frame.filled}
+        lineage = {**lineage_of(session), FILLED: frame.filled}
         shaped = parameters(session.canonical)
         trained = train_and_judge(
             frame, config, dated=session.canonical.dated, lineage=lineage, parameters=shaped
         )
-        trained = _with_verdicts(trained, court)
+        trained = with_verdicts(trained, court)
         progress.step("Logging to MLflow and registering")
         registered = log_training(
-            Store.from_config(config.tracking), _training(config, frame, trained, lineage, court)
+            Store.from_config(config.tracking), training_of(config, frame, trained, lineage, court)
         )
         report = session.canonical.report
-        warnings = (*_messages(report), *_recipe_warnings(trained), *court.warnings)
+        warnings = (*_messages(report), *recipe_warnings(trained), *court.warnings)
         return TrainResult(
             trained, registered, report, session.through, report.tables["leads"].kept, warnings, court
         )
-
-
-def training_frame(session: Session) -> FeatureFrame:
-    """Features and labels of all matured snapshots."""
-    spine = training_spine(session.canonical, session.through)
-    return features_of(session.canonical, spine).collect()
 
 
 def score(
@@ -251,41 +188,8 @@ def rollback(config: Config) -> RollbackResult:
     return RollbackResult(restored, replaced)
 
 
-def _with_verdicts(trained: Trained, court: Court) -> Trained:
-    """Keep the verdicts with both models: the gate reads them there, wherever the model goes."""
-    judged, final = (
-        replace(bundle, metadata={**bundle.metadata, "court": court.to_dict()})
-        for bundle in (trained.judged, trained.final)
-    )
-    return replace(trained, judged=judged, final=final)
-
-
 def _messages(report: CheckReport) -> tuple[str, ...]:
     return tuple(f"{finding.table}: {finding.message}" for finding in report.warnings)
-
-
-def _recipe_warnings(trained: Trained) -> tuple[str, ...]:
-    """Say where the data did not carry the full recipe."""
-    found: list[str] = []
-    recipe, conversions = trained.judged.metadata["recipe"], trained.judged.metadata["conversions"]
-    if trained.ladder.scarce:
-        found.append(trained.ladder.reason)
-    elif recipe == "fixed":
-        found.append(
-            f"only {conversions} conversions to learn from: the number of trees and the calibration are not learned"
-        )
-    elif recipe == "shuffled" and trained.split.kind == "forward":
-        found.append(
-            "the history is too short for folds forward in time: the recipe was learned on shuffled ones"
-        )
-    if not trained.evaluations:
-        found.append(
-            f"there is no forward test: {int(trained.test.y.sum()):,} conversions among its {len(trained.test):,} snapshots; "
-            "nothing says how good this model is"
-        )
-    if trained.split.kind == "random":
-        found.append("train and test were split at random: the figures say nothing of the future")
-    return tuple(found)
 
 
 def stale(as_of: datetime | None, through: datetime | None) -> tuple[str, ...]:
@@ -299,66 +203,6 @@ def stale(as_of: datetime | None, through: datetime | None) -> tuple[str, ...]:
 
 def _registry(config: Config) -> Registry:
     return Registry(Store.from_config(config.tracking), config.paths.models)
-
-
-def _lineage(session: Session) -> dict[str, Any]:
-    tables = session.canonical.report.tables
-    return {
-        "data_through": shown(session.through),
-        "tables": {name: {"rows": t.rows, "kept": t.kept, "sha256": t.sha256} for name, t in tables.items()},
-    }
-
-
-def _training(
-    config: Config, frame: FeatureFrame, trained: Trained, lineage: dict[str, Any], court: Court
-) -> Training:
-    metadata = trained.final.metadata
-    params = {
-        "horizon_days": config.outcome.horizon_days,
-        "snapshots_every": config.snapshots.every or "",
-        "test_share": config.snapshots.test_share,
-        "seed": config.model.seed,
-        "features": len(frame.features),
-        "snapshots": metadata["rows"],
-        "conversions": metadata["conversions"],
-        "rung": metadata["rung"],
-        **({"trees": metadata["n_trees"]} if "n_trees" in metadata else {}),
-        "recipe": metadata["recipe"],
-        "calibration": type(trained.final.calibrator).__name__.lower(),
-        **{f"model.{key}": str(value) for key, value in config.model.params.items()},
-    }
-    return Training(
-        params=params,
-        evaluations=trained.evaluations,
-        importance=trained.importance,
-        config=config.to_dict(),
-        features=[feature.describe() for feature in frame.features],
-        lineage={**lineage, "as_of": metadata["as_of"], "split": metadata["split"]},
-        judged=trained.judged,
-        final=trained.final,
-        example=frame.values.slice(0, EXAMPLE_ROWS),
-        tags={"propensity": __version__, "rung": trained.ladder.chosen, "why": trained.ladder.reason},
-        court=court.to_dict(),
-        rungs=[_rung(step, trained) for step in trained.ladder.steps],
-    )
-
-
-def _rung(step: Step, trained: Trained) -> RungRun:
-    """One rung of the ladder as a run of its own."""
-    found = trained.evaluations.get(step.rung)
-    figures = {"log_loss": step.log_loss, "gain": step.gain, "gain_low": step.low, "gain_high": step.high}
-    return RungRun(
-        name=step.rung,
-        params=dict(step.facts or {}),
-        metrics={f"validation_{key}": value for key, value in figures.items() if value is not None},
-        evaluation=found,
-        tags={
-            "rung": step.rung,
-            "chosen": str(step.rung == trained.ladder.chosen).lower(),
-            "why": step.reason,
-            "against": step.against or "",
-        },
-    )
 
 
 def _write(session: Session, ranking: Ranking, scratch: Path) -> dict[str, int]:

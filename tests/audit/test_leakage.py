@@ -17,6 +17,7 @@ from propensity.configfile import load_config
 from propensity.demo.world import simulate, write
 from propensity.errors import PromotionRefused
 from propensity.selection.promotion import refuse_leaks
+from propensity.session import Progress, opened, training_frame
 
 pytestmark = pytest.mark.xdist_group("court")
 END = pd.Timestamp("2026-06-01", tz="UTC")
@@ -87,7 +88,7 @@ def flat(folder: Path, place: Path) -> Config:
 
 
 def court_of(config: Config) -> Court:
-    with workflow.opened(config, workflow.Progress()) as session:
+    with opened(config, Progress()) as session:
         return hold_court(session.canonical, session.through, candidates=True)
 
 
@@ -224,8 +225,8 @@ def test_an_act_written_back_in_time_falls_off_the_cliff(folder, tmp_path):
             (tmp_path / path.name).write_bytes(path.read_bytes())
     pd.concat([acts, more]).to_parquet(tmp_path / "activities.parquet")
     config = historic(tmp_path, tmp_path)
-    with workflow.opened(config, workflow.Progress()) as session:
-        court = hold_court(session.canonical, session.through, workflow.training_frame(session))
+    with opened(config, Progress()) as session:
+        court = hold_court(session.canonical, session.through, training_frame(session))
     fallen = [v for v in court.verdicts if any(reason.statistic == "cliff" for reason in v.reasons)]
     assert "activities: meeting" in {verdict.name for verdict in fallen}
     assert all(verdict.blocks for verdict in fallen)

@@ -10,9 +10,9 @@ import pyarrow.csv as pacsv
 import pytest
 
 from hostile.company import Company
-from propensity import workflow
 from propensity.configfile import parse_config
 from propensity.errors import PropensityError
+from propensity.session import Progress, Session, opened, training_frame
 from propensity.sources.checks import NOT_A_ROW
 
 SHORTEST, LONGEST = 40, 6_000
@@ -48,17 +48,17 @@ class Place:
         tree = {"checks": {"max_quarantined_share": share}, "engine": {"threads": 1}, **tree}
         try:
             config = parse_config(tree, base=folder)
-            with workflow.opened(config, workflow.Progress()) as session:
+            with opened(config, Progress()) as session:
                 held(session, folder / "quarantine", due)
                 if features:
-                    workflow.training_frame(session)
+                    training_frame(session)
         except PropensityError as error:
             refused(error, names)
             return type(error).__name__
         return "read"
 
 
-def held(session: workflow.Session, quarantine: Path, due: Callable[[str], int] | None) -> None:
+def held(session: Session, quarantine: Path, due: Callable[[str], int] | None) -> None:
     """Every row is kept, or set aside, and what is set aside lies in the quarantine under its rule."""
     canonical = session.canonical
     for name, report in canonical.report.tables.items():

@@ -28,6 +28,7 @@ from propensity.notebook.tables import Crm, shown
 from propensity.scoring.lists import rank_parts
 from propensity.scoring.reasons import AGAINST, FOR
 from propensity.scoring.score import ScoredParts, refuse_other_features, score_parts
+from propensity.session import Progress
 from propensity.timeline.snapshots import scoring_spine
 from propensity.tracking.registry import Registry
 from propensity.tracking.store import Store
@@ -200,7 +201,7 @@ def load_model(
     if not isinstance(config, Config):
         config = load_config(Path(config))
     number = None if version is None else str(version)
-    found, bundle = workflow.load_model(config, number, workflow.Progress())
+    found, bundle = workflow.load_model(config, number, Progress())
     return (
         Registry(Store.from_config(config.tracking), config.paths.models).judged(found) if judged else bundle
     )

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import ValidationError
 
-from propensity import markup, workflow
+from propensity import markup
 from propensity.config import Config
 from propensity.configfile import load_config
 from propensity.errors import ConfigError, UsageError
 from propensity.features.frame import FeatureFrame, features_of
+from propensity.session import Session, open_session
 from propensity.timeline.snapshots import LABEL, training_spine
 
 if TYPE_CHECKING:
@@ -37,10 +38,10 @@ class Crm:
     Parameters
     ----------
     session
-        What `workflow.open_session` gives; `connect` does both.
+        What `session.open_session` gives; `connect` does both.
     """
 
-    def __init__(self, session: workflow.Session) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
         self._numbers = itertools.count(1)
         # The engine keeps a folder on disk, which must not outlive a notebook that nobody closed.
@@ -216,14 +217,14 @@ def connect(config: str | Path | Config, overrides: str | Sequence[str] = ()) ->
             raise UsageError(
                 "overrides go with a file; alter the configuration instead: load_config(path, overrides)."
             )
-        return Crm(workflow.open_session(config))
+        return Crm(open_session(config))
     path = Path(config)
     if not path.exists():
         raise ConfigError(
             f"there is no configuration {path} in {Path.cwd()}. Give pp.connect the path of your YAML file, relative to "
             "the notebook's folder; configs/demo.yaml is the demo's, whose data `propensity demo` simulates."
         )
-    return Crm(workflow.open_session(load_config(path, given)))
+    return Crm(open_session(load_config(path, given)))
 
 
 def snapshots(

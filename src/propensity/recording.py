@@ -1,0 +1,119 @@
+"""What a training leaves behind: the run's record, the verdicts with the models, and the warnings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from propensity.results import shown
+from propensity.tracking.experiment import RungRun, Training
+
+if TYPE_CHECKING:
+    from propensity.audit.leakage import Court
+    from propensity.config import Config
+    from propensity.features.frame import FeatureFrame
+    from propensity.selection.ladder import Step
+    from propensity.selection.training import Trained
+    from propensity.session import Session
+
+EXAMPLE_ROWS = 5
+
+
+def with_verdicts(trained: Trained, court: Court) -> Trained:
+    """Keep the verdicts with both models: the gate reads them there, wherever the model goes."""
+    judged, final = (
+        replace(bundle, metadata={**bundle.metadata, "court": court.to_dict()})
+        for bundle in (trained.judged, trained.final)
+    )
+    return replace(trained, judged=judged, final=final)
+
+
+def recipe_warnings(trained: Trained) -> tuple[str, ...]:
+    """Say where the data did not carry the full recipe."""
+    found: list[str] = []
+    recipe, conversions = trained.judged.metadata["recipe"], trained.judged.metadata["conversions"]
+    if trained.ladder.scarce:
+        found.append(trained.ladder.reason)
+    elif recipe == "fixed":
+        found.append(
+            f"only {conversions} conversions to learn from: the number of trees and the calibration are not learned"
+        )
+    elif recipe == "shuffled" and trained.split.kind == "forward":
+        found.append(
+            "the history is too short for folds forward in time: the recipe was learned on shuffled ones"
+        )
+    if not trained.evaluations:
+        found.append(
+            f"there is no forward test: {int(trained.test.y.sum()):,} conversions among its {len(trained.test):,} snapshots; "
+            "nothing says how good this model is"
+        )
+    if trained.split.kind == "random":
+        found.append("train and test were split at random: the figures say nothing of the future")
+    return tuple(found)
+
+
+def lineage_of(session: Session) -> dict[str, Any]:
+    """Which data a training read (JSON types): how far they reach, and rows and SHA-256 of each table."""
+    tables = session.canonical.report.tables
+    return {
+        "data_through": shown(session.through),
+        "tables": {name: {"rows": t.rows, "kept": t.kept, "sha256": t.sha256} for name, t in tables.items()},
+    }
+
+
+def training_of(
+    config: Config, frame: FeatureFrame, trained: Trained, lineage: dict[str, Any], court: Court
+) -> Training:
+    """The record of one training, for MLflow."""
+    metadata = trained.final.metadata
+    params = {
+        "horizon_days": config.outcome.horizon_days,
+        "snapshots_every": config.snapshots.every or "",
+        "test_share": config.snapshots.test_share,
+        "seed": config.model.seed,
+        "features": len(frame.features),
+        "snapshots": metadata["rows"],
+        "conversions": metadata["conversions"],
+        "rung": metadata["rung"],
+        **({"trees": metadata["n_trees"]} if "n_trees" in metadata else {}),
+        "recipe": metadata["recipe"],
+        "calibration": type(trained.final.calibrator).__name__.lower(),
+        **{f"model.{key}": str(value) for key, value in config.model.params.items()},
+    }
+    return Training(
+        params=params,
+        evaluations=trained.evaluations,
+        importance=trained.importance,
+        config=config.to_dict(),
+        features=[feature.describe() for feature in frame.features],
+        lineage={**lineage, "as_of": metadata["as_of"], "split": metadata["split"]},
+        judged=trained.judged,
+        final=trained.final,
+        example=frame.values.slice(0, EXAMPLE_ROWS),
+        tags={
+            "propensity": version("propensity"),
+            "rung": trained.ladder.chosen,
+            "why": trained.ladder.reason,
+        },
+        court=court.to_dict(),
+        rungs=[_rung(step, trained) for step in trained.ladder.steps],
+    )
+
+
+def _rung(step: Step, trained: Trained) -> RungRun:
+    """One rung of the ladder as a run of its own."""
+    found = trained.evaluations.get(step.rung)
+    figures = {"log_loss": step.log_loss, "gain": step.gain, "gain_low": step.low, "gain_high": step.high}
+    return RungRun(
+        name=step.rung,
+        params=dict(step.facts or {}),
+        metrics={f"validation_{key}": value for key, value in figures.items() if value is not None},
+        evaluation=found,
+        tags={
+            "rung": step.rung,
+            "chosen": str(step.rung == trained.ladder.chosen).lower(),
+            "why": step.reason,
+            "against": step.against or "",
+        },
+    )

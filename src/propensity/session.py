@@ -1,0 +1,75 @@
+"""The data of a configuration, read, checked and open in an engine; and who is told how far the work is.
+
+The wall clock is read in one place, `_now`, and only to tell recorded times that lie in the future.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from propensity.engines import open_engine
+from propensity.features.frame import FeatureFrame, features_of
+from propensity.sources.canonical import Canonical, load
+from propensity.timeline.history import data_through, future_findings
+from propensity.timeline.snapshots import training_spine
+
+if TYPE_CHECKING:
+    from propensity.config import Config
+
+
+class Progress:
+    """Told what happens; this one says nothing."""
+
+    def step(self, title: str) -> None:
+        """A part of the work begins."""
+
+    def advance(self, rows: int) -> None:
+        """So many rows of the present part are done."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """Checked data, open in an engine, and how far they reach."""
+
+    canonical: Canonical
+    through: datetime | None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def opened(config: Config, progress: Progress, clock: Callable[[], datetime] = _now) -> Generator[Session]:
+    """Open and check the data of a configuration; the engine is closed afterwards."""
+    progress.step("Reading and checking the data")
+    session = open_session(config, clock)
+    try:
+        yield session
+    finally:
+        session.canonical.engine.close()
+
+
+def open_session(config: Config, clock: Callable[[], datetime] = _now) -> Session:
+    """Open and check the data of a configuration; the caller closes the engine."""
+    engine = open_engine(config)
+    try:
+        canonical = load(engine, config)
+        if not canonical.dated:
+            return Session(canonical, None)
+        now = clock()
+        canonical = replace(canonical, report=canonical.report.with_findings(future_findings(canonical, now)))
+        return Session(canonical, data_through(canonical, not_after=now))
+    except BaseException:
+        engine.close()
+        raise
+
+
+def training_frame(session: Session) -> FeatureFrame:
+    """Features and labels of all matured snapshots."""
+    spine = training_spine(session.canonical, session.through)
+    return features_of(session.canonical, spine).collect()
