@@ -142,22 +142,25 @@ def test_settings_that_cannot_be(place, setting, code, says):
     assert says in ended.message
 
 
-def test_no_conversion_at_all_gives_the_scorecard_and_says_what_it_is(place, tmp_path):
-    ended = run(
-        "train",
-        *place.settings(
-            "outcome.stage=knighted",
-            "outcome.later_stages=[]",
-            f"tracking.uri=sqlite:///{tmp_path}/mlflow.db",
-        ),
-        "--json",
-    )
+NOBODY = ("outcome.stage=knighted", "outcome.later_stages=[]")
+
+
+def test_a_stage_that_nobody_entered_is_refused_with_the_words_to_check(place):
+    ended = run("train", *place.settings(*NOBODY), "--json")
+    assert ended.code == 3
+    assert "one class only: 0 conversions" in ended.message
+    assert "outcome.stage, 'knighted'" in ended.message
+    assert "model.rungs: [scorecard]" in ended.message
+
+
+def test_where_nobody_converted_the_scorecard_may_be_asked_for_and_says_what_it_is(place, tmp_path):
+    store = f"tracking.uri=sqlite:///{tmp_path}/mlflow.db"
+    ended = run("train", *place.settings(*NOBODY, store, "model.rungs=[scorecard]"), "--json")
     assert ended.code == 0
     warnings = " ".join(ended.json["warnings"])
     assert "the scorecard rules: 0 conversions" in warnings
     assert "everyone has the base rate" in warnings
     assert "nothing says how good this model is" in warnings
-    assert "check the words of outcome.stage" in warnings
     assert ended.json["metrics"] == {}
 
 

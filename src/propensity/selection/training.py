@@ -93,8 +93,10 @@ def train_and_judge(
     Raises
     ------
     HistoryError
-        There is enough to learn from, but it cannot be split, or the test holds one class only.
+        There is enough to learn from, but it cannot be split, or the test holds one class only; or so many snapshots hold
+        one class only that a wrong word in the configuration is likelier than chance.
     """
+    _refuse_one_outcome(frame, config)
     split = _split_or_none(frame, config, dated=dated)
     past, test = frame.take(split.past), frame.take(split.test)
     ladder = climb(past, config, dated=dated)
@@ -129,6 +131,22 @@ def _split_or_none(frame: FeatureFrame, config: Config, *, dated: bool) -> Split
             raise
         everything = np.ones(len(frame), dtype=np.bool_)
         return Split(everything, ~everything, 0, "none", None)
+
+
+def _refuse_one_outcome(frame: FeatureFrame, config: Config) -> None:
+    """Few rows of one class are a young company's; as many as would suffice to learn from are a mistyped stage."""
+    conversions, least = int(frame.y.sum()), config.checks.min_conversions
+    if (
+        0 < conversions < len(frame)
+        or len(frame) < least
+        or set(config.model.rungs) <= {"base_rate", "scorecard"}
+    ):
+        return
+    raise HistoryError(
+        f"one class only: {conversions:,} conversions in {len(frame):,} snapshots. Check the words of outcome.stage, "
+        f"{config.outcome.stage!r} (or leads.outcome and its values), and outcome.horizon_days, {config.outcome.horizon_days}. "
+        "If it is so, and points shall order the leads meanwhile, set model.rungs: [scorecard]."
+    )
 
 
 def _refuse_one_class(test: FeatureFrame) -> None:
