@@ -56,16 +56,24 @@ docs: setup-dev ## write the pages that come from the code
 bench: setup-dev ## benchmarks of the hot paths, apart from the tests
 	$(BIN)/python -m pytest benchmarks --benchmark-only -n 0
 
+# FLAML is a rival and not a dependency, so it has an environment of its own.
+.venv-flaml/.ready: benchmarks/requirements-flaml.lock
+	@$(PYTHON) -m venv .venv-flaml
+	@.venv-flaml/bin/python -m pip install --quiet --require-hashes --disable-pip-version-check -r $<
+	@touch $@
+
 REAL ?= data
-quality: setup-dev ## model quality on three simulated worlds and, with REAL=FOLDER, on the flat files
-	$(BIN)/python benchmarks/quality.py --real $(REAL)
+quality: setup-dev .venv-flaml/.ready ## model quality on three simulated worlds and, with REAL=FOLDER, on the flat files
+	$(BIN)/python benchmarks/quality.py --real $(REAL) --flaml .venv-flaml/bin/python
 
 lock: ## rewrite both locks (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate \
 	  pyproject.toml --extra build -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate \
 	  pyproject.toml --extra build --extra dev --extra notebooks --extra reports --extra tune -c requirements.lock -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate \
+	  benchmarks/requirements-flaml.in -o benchmarks/requirements-flaml.lock
 
 clean: ## remove what the demo wrote and the environment
-	rm -rf .venv out mlflow.db mlartifacts
+	rm -rf .venv .venv-flaml out mlflow.db mlartifacts
 	find data models -mindepth 1 ! -name README.md -delete

@@ -10,10 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import rivals as beside
+
 from propensity import workflow
 from propensity.configfile import load_config
 from propensity.selection.ladder import WORDS
 from propensity.selection.training import Trained
+from propensity.session import Progress, opened, training_frame
 from propensity.tour import tour
 
 ROOT = Path(__file__).parent.parent
@@ -79,9 +82,10 @@ def worlds(seeds: list[int], leads: int) -> list[str]:
     return found
 
 
-def flat_files(real: Path) -> list[str]:
-    """A row a file: forward metrics with their intervals. Returns the rungs' rows."""
+def flat_files(real: Path, flaml: Path | None, seconds: int) -> tuple[list[str], list[str]]:
+    """A row a file: forward metrics with their intervals. Returns the rungs' rows, and the rivals'."""
     rows: list[str] = []
+    others: list[str] = []
     print(
         "\n| file | test rows | ROC-AUC | average precision | log loss | lift, top tenth |\n|---|---|---|---|---|---|"
     )
@@ -101,7 +105,10 @@ def flat_files(real: Path) -> list[str]:
                 for key in ("roc_auc", "average_precision", "log_loss", "lift_top_decile")
             ]
             print(f"| {name} | {found.rows:,} | {' | '.join(cells)} |", flush=True)
-    return rows
+            with opened(config, Progress()) as session:
+                frame = training_frame(session)
+            others += beside.rows(name, trained, beside.rivals(trained, frame, flaml, seconds))
+    return rows, others
 
 
 def main() -> None:
@@ -110,8 +117,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=[7, 11, 13])
     parser.add_argument("--leads", type=int, default=20_000)
     parser.add_argument("--real", type=Path, default=ROOT / "data")
+    parser.add_argument("--flaml", type=Path, help="The Python of an environment that has FLAML.")
+    parser.add_argument("--seconds", type=int, default=90, help="That FLAML may search.")
     args = parser.parse_args()
-    ladder([*worlds(args.seeds, args.leads), *flat_files(args.real)])
+    climbed = worlds(args.seeds, args.leads) if args.seeds else []
+    files, others = flat_files(args.real, args.flaml, args.seconds)
+    ladder([*climbed, *files])
+    print(f"\n{beside.HEADER}")
+    for row in others:
+        print(row, flush=True)
 
 
 if __name__ == "__main__":

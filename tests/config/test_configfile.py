@@ -75,7 +75,7 @@ def test_what_is_no_configuration(mistakes, text, says):
             "features.add_activity_types={x: {phrase: p, direktion: inbound}}",
             "features.add_activity_types.x.direktion: unknown key; do you mean 'direction'?",
         ),
-        ("xyzzy=1", "xyzzy: unknown key; there are data, tables, checks, outcome"),
+        ("xyzzy=1", "xyzzy: unknown key; there are data, tables, checks"),
         ("engine.xyzzy=1", "engine.xyzzy: unknown key; there are memory_gb, threads"),
     ],
 )
