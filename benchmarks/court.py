@@ -42,7 +42,7 @@ _LEFT_IN_POOR = {"lead_id", "created_at", "source", "country", "outcome", "do_no
 _NUMBERS = {
     "filled_for_few", "rating_overwritten_5", "rating_overwritten_20", "acts_in_total", "acts_capped", "account_rate",
     "small_group_rate", "customer_number", "deal_amount", "corrected_score", "sum_of_calls", "emails_in_total",
-    "visits_in_total", "idle_days", "qualification_call_minutes", "strong_fit_score", "created_number", "random_number",
+    "visits_in_total", "idle_days", "above_expectation", "qualification_call_minutes", "strong_fit_score", "created_number", "random_number",
     "acts_first_day", "sign_up_hour", "postcode", "years_in_business", "budget_at_sign_up",
 }  # fmt: skip
 

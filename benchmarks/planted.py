@@ -19,7 +19,7 @@ LEAKS = (
     "filled_for_few", "filled_for_many", "cleared_after", "rating_overwritten_5", "rating_overwritten_20",
     "status_word", "updated_at", "closed_on", "last_activity", "acts_in_total", "acts_capped", "account_rate",
     "small_group_rate", "customer_number", "deal_amount", "corrected_score", "sum_of_calls", "qualification_call_minutes",
-    "emails_in_total", "idle_days", "visits_in_total",
+    "emails_in_total", "idle_days", "visits_in_total", "above_expectation",
 )  # fmt: skip
 HONEST = (
     "fit_grade", "strong_fit_score", "form_field", "rare_partner", "created_number", "created_code", "campaign",
@@ -49,7 +49,9 @@ def plant(folder: Path, *, leads: int, seed: int, months: int = 24) -> Planted:
     rng = np.random.default_rng(seed + 1_000_000)
     facts = _facts(world, table)
     fit = np.log(hidden.covariates.conversion_fit)
-    for name, values in {**_leaks(rng, table, facts), **_honest(rng, table, facts, fit)}.items():
+    columns = {**_leaks(rng, table, facts), **_honest(rng, table, facts, fit)}
+    columns["above_expectation"] = _above_expectation(rng, facts, fit)
+    for name, values in columns.items():
         table[name] = values
     write(world, folder)
     table.to_csv(folder / "leads.csv", index=False, date_format=_ISO)
@@ -117,6 +119,14 @@ def _leaks(rng: np.random.Generator, leads: pd.DataFrame, facts: pd.DataFrame) -
         "visits_in_total": facts["visits"].to_numpy(),
         "idle_days": (pd.Timestamp(END) - facts["last_at"]).dt.days.to_numpy(),
     }  # fmt: skip
+
+
+def _above_expectation(rng: np.random.Generator, facts: pd.DataFrame, fit: np.ndarray) -> np.ndarray:
+    """How much better the lead did than its fit let expect: quiet alone (AUC near one half), telling beside the rest."""
+    yes = facts["yes"].to_numpy()
+    usual = 0.6 * (fit - fit.mean()) / fit.std()
+    shift = usual[yes].mean() - usual[~yes].mean()
+    return (0.9 * shift * yes + 0.2 * yes - usual + rng.normal(0, 0.6, len(fit))).round(3)
 
 
 def _mean_by(group: pd.Series, yes: np.ndarray) -> np.ndarray:

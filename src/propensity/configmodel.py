@@ -80,6 +80,13 @@ class ModelConfig(Model):
     resamples: Whole = Field(
         default=400, ge=50, le=100_000, description="bootstrap resamples behind each interval"
     )
+    noise: Real = Field(
+        default=0.68,
+        ge=0.5,
+        lt=1,
+        description="a rung takes the place of the simpler one where the interval of its gain at this level lies above 0; "
+        "0.68 is one standard error to either side",
+    )
     tiers: tuple[Real, Real, Real] | None = Field(
         default=None,
         description="lowest probability of tiers A, B and C; by default such that 10, 30 and 60 % reach them",

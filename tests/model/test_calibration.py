@@ -93,14 +93,21 @@ def test_weights_count_as_copies(method):
     assert a == pytest.approx(b, abs=1e-5)
 
 
-def test_auto_is_isotonic_from_a_thousand_of_the_rarer_class():
-    margin, _, _ = drawn(n=5000)
-    y = np.zeros(5000, dtype=int)
-    y[np.argsort(-margin)[:999]] = 1
-    assert not isinstance(fit_calibrator(margin, y), Isotonic)
-    y[np.argsort(-margin)[999]] = 1
+def test_auto_takes_steps_where_a_thousand_of_the_rarer_class_show_that_no_line_holds():
+    rng = np.random.default_rng(0)
+    margin = rng.normal(0, 2, 8000)
+    y = (rng.random(8000) < np.where(np.abs(margin) < 2, 0.4, np.where(margin > 0, 0.5, 0.02))).astype(int)
     assert isinstance(fit_calibrator(margin, y), Isotonic)
     assert isinstance(fit_calibrator(-margin, 1 - y), Isotonic)
+    few = np.flatnonzero(y == 1)[:999]
+    rows = np.sort(np.r_[few, np.flatnonzero(y == 0)])
+    assert not isinstance(fit_calibrator(margin[rows], y[rows]), Isotonic)
+
+
+def test_auto_keeps_the_line_where_it_holds_however_many_rows_there_are():
+    margin, y, _ = drawn(n=20_000)
+    assert y.sum() > 1000
+    assert isinstance(fit_calibrator(margin, y), Platt)
 
 
 def test_auto_prefers_platt_unless_beta_is_clearly_better():

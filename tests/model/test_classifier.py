@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from propensity import stats
-from propensity.model.calibration import Isotonic, Platt
+from propensity.model.calibration import Platt
 from propensity.model.classifier import FIXED_TREES, PropensityClassifier
 
 DAY = pd.Timedelta(days=1)
@@ -172,12 +172,6 @@ def test_rows_without_weight_count_as_absent(fitted):
     assert a.n_trees_ == b.n_trees_
     assert np.allclose(a.predict_margin(X), b.predict_margin(X))
     assert set(a.oof_.index) <= set(np.flatnonzero(kept))
-
-
-def test_a_thousand_conversions_are_calibrated_isotonically():
-    X, y, as_of, _ = world(6000, base=0.0)
-    clf = small(max_trees=30).fit(X, y, as_of=as_of)
-    assert isinstance(clf.calibrator_, Isotonic)
 
 
 def test_classes_of_text_and_a_pipeline_and_a_grid_search():

@@ -135,16 +135,22 @@ def test_below_the_least_number_of_conversions_the_scorecard_rules():
 
 
 def test_without_conversions_everyone_has_the_base_rate_and_points_only_order():
-    views = np.arange(60.0) % 4
-    rows = frame_of({"engagement_pricing_view_count_30d": views}, np.zeros(60))
+    views = np.arange(36.0) % 4
+    rows = frame_of({"engagement_pricing_view_count_30d": views}, np.zeros(36))
     trained = train_and_judge(rows, config(), dated=True, lineage={}, parameters={})
     assert trained.evaluations == {}
     margin = trained.final.margin(rows.values)
     probability = trained.final.probability(margin)
-    assert np.unique(probability).tolist() == pytest.approx([0.5 / 61])
+    assert np.unique(probability).tolist() == pytest.approx([0.5 / 37])
     assert len(np.unique(margin)) == 3
     assert set(trained.final.tiers.of(probability)) == {"D"}
     assert "points only order the leads" in trained.ladder.reason
+
+
+def test_as_many_rows_of_one_class_as_would_suffice_are_refused():
+    rows = frame_of({"engagement_pricing_view_count_30d": np.arange(60.0) % 4}, np.zeros(60))
+    with pytest.raises(HistoryError, match="one class only: 0 conversions in 60 snapshots of 60 leads"):
+        train_and_judge(rows, config(), dated=True, lineage={}, parameters={})
 
 
 def test_one_moment_only_has_no_test_and_still_a_scorecard():

@@ -160,9 +160,10 @@ def fit_calibrator(
 ) -> Calibrator:
     """Fit the map.
 
-    "auto": isotonic where the rarer class has at least 1,000 rows; else Platt, unless beta's
-    cross-validated log loss is lower by more than one standard error of the paired difference (the simpler
-    map wins ties).
+    "auto": Platt, unless beta's cross-validated log loss is lower by more than one standard error of the paired difference;
+    and, where the rarer class has at least 1,000 rows, unless isotonic's is lower than the better of these by as much (the
+    simpler map wins ties). More rows alone do not make steps the better map: they have more to learn, and tie leads
+    that the line keeps apart.
 
     Parameters
     ----------
@@ -177,7 +178,7 @@ def fit_calibrator(
     m, labels, w = _checked(margin, y, weights)
     if method == "auto":
         rarer = min(float(w[labels == 1].sum()), float(w[labels == 0].sum()))
-        method = "isotonic" if rarer >= ISOTONIC_FROM else _choose(m, labels, w, fold)
+        method = _choose(m, labels, w, fold, rarer)
     fits: dict[str, Callable[..., Calibrator]] = {
         "platt": Platt.fit,
         "beta": Beta.fit,
@@ -221,22 +222,40 @@ def _sound(calibrator: Calibrator, *, rising: bool) -> Calibrator:
     return calibrator
 
 
-def _choose(m: Floats, y: Floats, w: Floats, fold: npt.ArrayLike | None) -> Method:
+def _choose(m: Floats, y: Floats, w: Floats, fold: npt.ArrayLike | None, rarer: float) -> Method:
+    """Climb from the simplest map on; each is judged on the folds that it was not fitted on."""
     by = np.arange(m.size) % _CV_FOLDS if fold is None else np.asarray(fold)
-    difference = np.full(m.size, np.nan)
+    candidates: list[tuple[Method, Callable[..., Calibrator]]] = [("platt", Platt.fit), ("beta", Beta.fit)]
+    if rarer >= ISOTONIC_FROM:
+        candidates.append(("isotonic", Isotonic.fit))
+    losses = {name: _held_out_loss(fit, m, y, w, by) for name, fit in candidates}
+    best = candidates[0][0]
+    for name, _ in candidates[1:]:
+        if _clearly_lower(losses[name] - losses[best], w):
+            best = name
+    return best
+
+
+def _held_out_loss(
+    fit: Callable[..., Calibrator], m: Floats, y: Floats, w: Floats, by: npt.NDArray[Any]
+) -> Floats:
+    """Return (n,) losses of each fold under the map that the others give; nan where they hold one class only."""
+    loss = np.full(m.size, np.nan)
     for k in np.unique(by):
         inside, outside = by == k, by != k
         if outside.any() and y[outside].min() != y[outside].max():
-            platt = Platt.fit(m[outside], y[outside], w[outside])
-            beta = Beta.fit(m[outside], y[outside], w[outside])
-            difference[inside] = _loss(beta, m[inside], y[inside]) - _loss(platt, m[inside], y[inside])
+            loss[inside] = _loss(fit(m[outside], y[outside], w[outside]), m[inside], y[inside])
+    return loss
+
+
+def _clearly_lower(difference: Floats, w: Floats) -> bool:
+    """Whether the weighted mean lies below zero by more than its standard error."""
     held = np.isfinite(difference)
     if held.sum() < 2:  # noqa: PLR2004 - a standard error needs two
-        return "platt"
+        return False
     d, v = difference[held], w[held] / w[held].sum()
     mean = float((v * d).sum())
-    error = float(np.sqrt((v * v * (d - mean) ** 2).sum()))
-    return "beta" if mean < -error else "platt"
+    return mean < -float(np.sqrt((v * v * (d - mean) ** 2).sum()))
 
 
 def _loss(calibrator: Calibrator, m: Floats, y: Floats) -> Floats:

@@ -2,7 +2,8 @@
 
 All rungs learn from the same rows and folds and are calibrated alike. A rung is compared with the best so far on the
 rows that neither had seen (the folds' validation parts), by paired bootstrap of the log loss over accounts, else leads.
-The test takes no part.
+Beyond noise means by more than one standard error, as where trees are pruned (Breiman et al., 1984, section 3.4.3): at
+95 % the better rung would mostly be refused where conversions are few. The test takes no part.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ class Step:
     reason : why, in plain words.
     log_loss : calibrated, on the validation folds, in nats; None where it was not compared.
     against : the best so far that it met; None for the first.
-    gain, low, high : log loss of `against` less its own with the 95 % interval; above 0 is better.
+    gain, low, high : log loss of `against` less its own with the interval at the level model.noise; above 0 is
+        better.
     rows : that the comparison rests on.
     facts : what the rung chose (JSON).
     """
@@ -332,12 +334,13 @@ def _compared(
         cluster=clusters[rows],
         resamples=config.model.resamples,
         metrics=(DECISIVE,),
+        level=config.model.noise,
     )[DECISIVE]
     took = bool(difference.better)
     return Step(
         rung=found.name,
         took=took,
-        reason=_reason(best.name, difference),
+        reason=_reason(best.name, difference, config.model.noise),
         log_loss=loss,
         against=best.name,
         gain=-difference.value,
@@ -361,9 +364,9 @@ def _unseen(rung: str, lesson: Lesson) -> npt.NDArray[np.bool_]:
     return np.ones(number.size, dtype=np.bool_)
 
 
-def _reason(against: str, found: Difference) -> str:
+def _reason(against: str, found: Difference, level: float) -> str:
     """A decision in plain words, with its figures."""
-    figures = f"log loss {found.challenger:.4f} against {found.champion:.4f}, gain {-found.value:+.4f} (95 % {-found.high:+.4f} to {-found.low:+.4f})"
+    figures = f"log loss {found.challenger:.4f} against {found.champion:.4f}, gain {-found.value:+.4f} ({100 * level:g} % {-found.high:+.4f} to {-found.low:+.4f})"
     other = WORDS[against]
     if found.better:
         return f"better than the {other} beyond noise: {figures}"
