@@ -134,18 +134,15 @@ def _split_or_none(frame: FeatureFrame, config: Config, *, dated: bool) -> Split
 
 
 def _refuse_one_outcome(frame: FeatureFrame, config: Config) -> None:
-    """Few rows of one class are a young company's; as many as would suffice to learn from are a mistyped stage."""
-    conversions, least = int(frame.y.sum()), config.checks.min_conversions
-    if (
-        0 < conversions < len(frame)
-        or len(frame) < least
-        or set(config.model.rungs) <= {"base_rate", "scorecard"}
-    ):
+    """Few leads of one class are a young company's; as many as would suffice to learn from are a mistyped stage."""
+    conversions, leads = int(frame.y.sum()), len(frame.table["lead_id"].unique())
+    few = leads < config.checks.min_conversions
+    if 0 < conversions < len(frame) or few or set(config.model.rungs) <= {"base_rate", "scorecard"}:
         return
     raise HistoryError(
-        f"one class only: {conversions:,} conversions in {len(frame):,} snapshots. Check the words of outcome.stage, "
-        f"{config.outcome.stage!r} (or leads.outcome and its values), and outcome.horizon_days, {config.outcome.horizon_days}. "
-        "If it is so, and points shall order the leads meanwhile, set model.rungs: [scorecard]."
+        f"one class only: {conversions:,} conversions in {len(frame):,} snapshots of {leads:,} leads. Check the words of "
+        f"outcome.stage, {config.outcome.stage!r} (or leads.outcome and its values), and outcome.horizon_days, "
+        f"{config.outcome.horizon_days}. If it is so, and points shall order the leads meanwhile, set model.rungs: [scorecard]."
     )
 
 
