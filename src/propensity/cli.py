@@ -151,23 +151,31 @@ def promote(
     override: Overrides = None,
     *,
     model_version: ModelVersion = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote although checks fail; needs --reason.")
+    ] = False,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why it is forced, in a few words; kept with the model.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the challenger champion, unless it is worse than the champion on the same newest data."""
+    """Make the challenger champion, unless a check of the gate speaks against it."""
     from propensity import screens, workflow  # noqa: PLC0415
 
     with _reported(as_json) as progress:
-        result = workflow.promote(_config(config, override), version=model_version, progress=progress)
+        result = workflow.promote(
+            _config(config, override), version=model_version, force=force, reason=reason, progress=progress
+        )
     _print(as_json, result, screens.promote)
 
 
 @app.command(epilog=f"Example: propensity rollback --config configs/demo.yaml\n\n{_CODES}")
 def rollback(config: ConfigPath, override: Overrides = None, *, as_json: AsJson = False) -> None:
-    """Give the former champion its place back."""
+    """Give the former champion its place back, and say what it is and what went."""
     from propensity import screens, workflow  # noqa: PLC0415
 
-    with _reported(as_json):
-        result = workflow.rollback(_config(config, override))
+    with _reported(as_json) as progress:
+        result = workflow.rollback(_config(config, override), progress)
     _print(as_json, result, screens.rollback)
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from propensity.configcolumns import ColumnMapping, ExtraColumn
 from propensity.configcourt import CourtConfig
 from propensity.configfeatures import ActivityType, FeaturesConfig
+from propensity.configgate import GateConfig
 from propensity.configmodel import ModelConfig
 from propensity.configtables import (
     CsvOptions,
@@ -35,6 +36,7 @@ __all__ = [
     "EngineConfig",
     "ExtraColumn",
     "FeaturesConfig",
+    "GateConfig",
     "ListsConfig",
     "LookupConfig",
     "Model",
@@ -215,6 +217,7 @@ class Config(Model):
     snapshots: SnapshotsConfig = SnapshotsConfig()
     features: FeaturesConfig = FeaturesConfig()
     model: ModelConfig = ModelConfig()
+    gate: GateConfig = GateConfig()
     lists: ListsConfig = ListsConfig()
     tracking: TrackingConfig = TrackingConfig()
     paths: PathsConfig = PathsConfig()

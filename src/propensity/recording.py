@@ -6,18 +6,24 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from propensity.results import shown
+from propensity.errors import UsageError
+from propensity.results import Standing, shown
 from propensity.tracking.experiment import RungRun, Training
+from propensity.tracking.promotions import Promotion, plain
 
 if TYPE_CHECKING:
     from propensity.audit.leakage import Court
     from propensity.config import Config
     from propensity.features.frame import FeatureFrame
+    from propensity.model.bundle import Bundle
+    from propensity.selection.gate import GateResult
     from propensity.selection.ladder import Step
     from propensity.selection.training import Trained
     from propensity.session import Session
 
 EXAMPLE_ROWS = 5
+FEWEST_WORDS = 3
+MOST_LETTERS = 1_000
 
 
 def with_verdicts(trained: Trained, court: Court) -> Trained:
@@ -98,6 +104,51 @@ def training_of(
         },
         court=court.to_dict(),
         rungs=[_rung(step, trained) for step in trained.ladder.steps],
+    )
+
+
+def reason_to_force(reason: str | None, *, force: bool) -> str | None:
+    """Return the reason in one line, without secrets; None where nothing is forced.
+
+    Raises
+    ------
+    UsageError
+        `force` without a reason of a few words, a reason without `force`, or one that is too long to be kept.
+    """
+    if not force:
+        if reason is not None:
+            raise UsageError(
+                "--reason says why a promotion is forced: give it together with --force, or leave it out."
+            )
+        return None
+    why = plain(reason or "")
+    words = [word for word in why.split() if any(letter.isalnum() for letter in word)]
+    if len(words) < FEWEST_WORDS or len(why) > MOST_LETTERS:
+        raise UsageError(
+            f"--force needs --reason with {FEWEST_WORDS} words or more, in at most {MOST_LETTERS:,} letters: it is kept with "
+            f'the model; found {len(words)} words, {len(why):,} letters. Such as --reason "new product line, old model blind '
+            'to it".'
+        )
+    return why
+
+
+def promotion_of(gate: GateResult, reason: str | None) -> Promotion:
+    """The record of a promotion, for MLflow; `reason` where it was forced."""
+    overridden = () if reason is None else tuple(check.name for check in gate.failed)
+    return Promotion(gate.champion, reason, overridden, gate.table(), gate.to_dict())
+
+
+def standing_of(bundle: Bundle, promotion: Promotion | None) -> Standing:
+    """What a champion is, from its files and from what was kept at its promotion."""
+    known = bundle.metadata
+    edges = known.get("as_of")
+    return Standing(
+        rung=known.get("rung"),
+        as_of=None if edges is None else (edges[0], edges[1]),
+        rows=known.get("rows"),
+        conversions=known.get("conversions"),
+        metrics=dict(known.get("forward_metrics", {})),
+        why=None if promotion is None else promotion.sentence,
     )
 
 

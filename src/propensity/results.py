@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from propensity.audit.leakage import Court
     from propensity.audit.profile import Profile
+    from propensity.selection.gate import GateResult
     from propensity.selection.promotion import Comparison
     from propensity.selection.training import Trained
     from propensity.sources.report import CheckReport
@@ -110,11 +112,27 @@ class ScoreResult:
 
 @dataclass(frozen=True)
 class PromoteResult:
-    """Who is champion now, who was before, and how they compared (None: there was none, or it is the same)."""
+    """Who is champion now, who was before, what the gate found (None: it was champion already), and why it was forced."""
 
     champion: Version
     former: Version | None
-    comparison: Comparison | None
+    gate: GateResult | None
+    reason: str | None = None
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """How both compared; None where there was no champion, it is the same, or they could not be compared."""
+        return None if self.gate is None else self.gate.comparison
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the gate could not tell."""
+        return () if self.gate is None else self.gate.warnings
+
+    @property
+    def overridden(self) -> tuple[str, ...]:
+        """Names of the checks that failed and were overridden."""
+        return () if self.gate is None else tuple(check.name for check in self.gate.failed)
 
     def to_dict(self) -> dict[str, Any]:
         """What `promote --json` prints."""
@@ -122,16 +140,52 @@ class PromoteResult:
             "model": self.champion.name,
             "champion": self.champion.number,
             "former": self.former.number if self.former else None,
+            "changed": self.gate is not None,
+            "forced": self.reason is not None,
+            "reason": self.reason,
+            "overridden": list(self.overridden),
+            "gate": self.gate.to_dict() if self.gate else None,
             "comparison": self.comparison.to_dict() if self.comparison else None,
+            "warnings": list(self.warnings),
         }
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What a champion is or was.
+
+    Attributes
+    ----------
+    rung : of the ladder.
+    as_of : first and last snapshot that it learned from.
+    rows, conversions : that it learned from.
+    metrics : of its forward test, by name.
+    why : it was promoted; None where nothing was kept.
+    problem : why nothing else is known: its files cannot be read.
+    """
+
+    rung: str | None = None
+    as_of: tuple[str, str] | None = None
+    rows: int | None = None
+    conversions: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    why: str | None = None
+    problem: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON types."""
+        return {**asdict(self), "as_of": None if self.as_of is None else list(self.as_of)}
+
+
+@dataclass(frozen=True)
 class RollbackResult:
-    """The champion that is back, and the one that went."""
+    """The champion that is back, the one that went, and what each is; `deleted` are later ones that are gone."""
 
     restored: Version
     replaced: Version
+    back: Standing
+    gone: Standing
+    deleted: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """What `rollback --json` prints."""
@@ -139,6 +193,9 @@ class RollbackResult:
             "model": self.restored.name,
             "champion": self.restored.number,
             "replaced": self.replaced.number,
+            "restored_model": self.back.to_dict(),
+            "replaced_model": self.gone.to_dict(),
+            "deleted": list(self.deleted),
         }
 
 

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from propensity.results import CheckResult, PromoteResult, RollbackResult, ScoreResult, TrainResult
+    from propensity.results import (
+        CheckResult,
+        PromoteResult,
+        RollbackResult,
+        ScoreResult,
+        Standing,
+        TrainResult,
+    )
     from propensity.sources.report import CheckReport, Finding
     from propensity.starting.begin import Begun
     from propensity.stats.evaluation import Evaluation
@@ -143,21 +150,47 @@ def score(result: ScoreResult) -> None:
 
 
 def promote(result: PromoteResult) -> None:
-    """Who is champion now, and how the two compared."""
+    """Who is champion now, what the gate found, and what was overridden."""
     console = _out()
-    if result.comparison is not None:
-        console.print(f"On {result.comparison.rows:,} snapshots that neither was trained on:")
-        console.print(Text(result.comparison.table()))
+    now = f"version {result.champion.number}"
+    if result.gate is None:
+        console.print(f"Champion of {result.champion.name!r} is {now} already: nothing changed.")
+        return
+    console.print(Text(result.gate.table()))
+    if result.overridden:
+        console.print(Text(f"OVERRIDDEN by --force: {', '.join(result.overridden)}. Reason: {result.reason}"))
     former = f"; before it was version {result.former.number}" if result.former else ""
-    console.print(f"Champion of {result.champion.name!r} is now version {result.champion.number}{former}.")
+    console.print(f"Champion of {result.champion.name!r} is now {now}{former}.")
 
 
 def rollback(result: RollbackResult) -> None:
-    """Who is champion again."""
-    _out().print(
+    """Who is champion again, what it is, and what went."""
+    console = _out()
+    console.print(
         f"Champion of {result.restored.name!r} is version {result.restored.number} again; "
         f"version {result.replaced.number} went."
     )
+    if result.deleted:
+        console.print(f"Passed over, deleted since: version {', '.join(result.deleted)}.")
+    _standing(console, f"back: version {result.restored.number}", result.back)
+    _standing(console, f"gone: version {result.replaced.number}", result.gone)
+
+
+def _standing(console: Console, title: str, found: Standing) -> None:
+    console.print(title)
+    if found.problem is not None:
+        console.print(Text(f"  its files cannot be read: {found.problem}"))
+        return
+    what = WORDS.get(found.rung or "", found.rung or "unknown")
+    learned = "" if found.rows is None else f", learned from {found.rows:,} snapshots"
+    converted = "" if found.conversions is None else f" with {found.conversions:,} conversions"
+    when = "" if found.as_of is None else f", as of {found.as_of[0][:10]} to {found.as_of[1][:10]}"
+    console.print(Text(f"  model         {what}{learned}{converted}{when}"))
+    figures = [
+        f"{words} {found.metrics[name]:.4f}" for name, words in _METRICS.items() if name in found.metrics
+    ]
+    console.print(Text(f"  forward test  {', '.join(figures) or 'none'}"))
+    console.print(Text(f"  promoted      {found.why or 'before reasons were kept'}"))
 
 
 def demo(result: DemoResult) -> None:

@@ -10,15 +10,31 @@ from propensity import __version__
 from propensity.audit.leakage import hold_court
 from propensity.audit.profile import profile
 from propensity.delivery.lists import LIST, LIST_CSV, SCORES, deliver, staged, write_csv, write_parquet
-from propensity.errors import RegistryError, UsageError
+from propensity.errors import ModelError, RegistryError, UsageError
 from propensity.features.catalogue import parameters
 from propensity.features.frame import features_of
-from propensity.recording import lineage_of, recipe_warnings, training_of, with_verdicts
-from propensity.results import CheckResult, PromoteResult, RollbackResult, ScoreResult, TrainResult, shown
+from propensity.recording import (
+    lineage_of,
+    promotion_of,
+    reason_to_force,
+    recipe_warnings,
+    standing_of,
+    training_of,
+    with_verdicts,
+)
+from propensity.results import (
+    CheckResult,
+    PromoteResult,
+    RollbackResult,
+    ScoreResult,
+    Standing,
+    TrainResult,
+    shown,
+)
 from propensity.scoring.lists import Ranking, rank_leads
 from propensity.scoring.score import refuse_other_features
 from propensity.scoring.surprises import FILLED
-from propensity.selection.promotion import compare, refuse_leaks, refuse_worse, unseen_rows
+from propensity.selection.gate import Champion, examine
 from propensity.selection.training import train_and_judge
 from propensity.session import Progress, Session, opened, training_frame
 from propensity.timeline.snapshots import scoring_spine
@@ -157,9 +173,42 @@ def load_model(config: Config, version: str | None, progress: Progress) -> tuple
     return found, registry.bundle(found)
 
 
-def promote(config: Config, *, version: str | None = None, progress: Progress | None = None) -> PromoteResult:
-    """Make the challenger champion, unless it may know the outcome, or is worse on the same newest matured data."""
+def promote(
+    config: Config,
+    *,
+    version: str | None = None,
+    force: bool = False,
+    reason: str | None = None,
+    progress: Progress | None = None,
+) -> PromoteResult:
+    """Make the challenger champion, unless a check of the gate speaks against it; what was asked is kept with it.
+
+    Parameters
+    ----------
+    config
+        The configuration that the challenger was trained with.
+    version
+        A registered version; the challenger by default.
+    force
+        Promote although checks fail. A model that cannot score, is damaged or is not there is refused all the same.
+    reason
+        Why it is forced, in at least three words; kept with the version and its run.
+    progress
+        Told what happens.
+
+    Raises
+    ------
+    UsageError
+        `force` without a reason, or a reason without `force`.
+    RegistryError, BundleError, FeatureMismatch
+        The challenger is not there, is damaged, or wants other features than the data and the configuration give.
+    PromotionRefused
+        A check failed; with all of them.
+    HistoryError
+        There are no rows to compare it with the champion on.
+    """
     progress = progress or Progress()
+    why = reason_to_force(reason, force=force)
     progress.step("Fetching champion and challenger")
     registry = _registry(config)
     challenger = registry.version(version) if version is not None else registry.challenger()
@@ -168,24 +217,49 @@ def promote(config: Config, *, version: str | None = None, progress: Progress | 
         raise RegistryError(
             f"model {config.tracking.model_name!r} has no challenger. Run `propensity train` with the same --config."
         )
-    judged = registry.judged(challenger)
-    refuse_leaks(judged, config)
-    comparison = None
-    if champion is not None and champion.number != challenger.number:
-        bundles = registry.judged(champion), judged
-        with opened(config, progress) as session:
-            progress.step("Comparing both on the same newest matured snapshots")
-            rows = unseen_rows(training_frame(session), *bundles)
-            comparison = compare(*bundles, rows, config)
-        refuse_worse(comparison)
-    former = registry.promote(challenger)
-    return PromoteResult(challenger, former, comparison)
+    if champion is not None and champion.number == challenger.number:
+        return PromoteResult(challenger, registry.promote(challenger), None)
+    final, judged = registry.bundle(challenger), registry.judged(challenger)
+    rival = None if champion is None else _rival(registry, champion)
+    with opened(config, progress) as session:
+        progress.step("Putting the gate's questions on the newest matured snapshots")
+        frame = training_frame(session)
+        refuse_other_features(final, frame.features, frame.spec_hash, parameters(session.canonical))
+        gate = examine(challenger.number, judged, rival, frame, config, dated=session.canonical.dated)
+    if not force:
+        gate.refuse()
+    former = registry.promote(challenger, promotion_of(gate, why))
+    return PromoteResult(challenger, former, gate, why)
 
 
-def rollback(config: Config) -> RollbackResult:
-    """Give the former champion its place back."""
-    restored, replaced = _registry(config).rollback()
-    return RollbackResult(restored, replaced)
+def _rival(registry: Registry, champion: Version) -> Champion:
+    try:
+        return Champion(champion.number, registry.judged(champion))
+    except ModelError as error:
+        return Champion(champion.number, None, error)
+
+
+def rollback(config: Config, progress: Progress | None = None) -> RollbackResult:
+    """Give the former champion its place back, once its files are found intact.
+
+    Raises
+    ------
+    RegistryError
+        There is no champion, or none before it that was not deleted.
+    BundleError
+        The former champion is damaged; the present one stays.
+    """
+    (progress or Progress()).step("Fetching the former champion")
+    registry = _registry(config)
+    leaving, (former, deleted) = registry.in_use(), registry.former()
+    back = standing_of(registry.bundle(former), registry.promotion(former))
+    try:
+        gone = standing_of(registry.bundle(leaving), registry.promotion(leaving))
+    except ModelError as error:
+        # That it cannot be read may be why it has to go.
+        gone = Standing(problem=str(error))
+    restored, replaced = registry.rollback()
+    return RollbackResult(restored, replaced, back, gone, deleted)
 
 
 def _messages(report: CheckReport) -> tuple[str, ...]:

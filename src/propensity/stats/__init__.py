@@ -9,7 +9,9 @@ from propensity.stats.calibration import (
     reliability_curve,
     wilson,
 )
+from propensity.stats.clusters import MeanTest, holm, mean_test
 from propensity.stats.evaluation import AtCapacity, Evaluation, GainsCurve, at_capacity, evaluate
+from propensity.stats.measures import Measure, conversions_at
 from propensity.stats.metrics import (
     HIGHER_IS_BETTER,
     METRICS,
@@ -35,6 +37,8 @@ __all__ = [
     "Difference",
     "Evaluation",
     "GainsCurve",
+    "MeanTest",
+    "Measure",
     "Metric",
     "ReliabilityBin",
     "at_capacity",
@@ -45,9 +49,12 @@ __all__ = [
     "calibration_error",
     "calibration_line",
     "cohort_lift",
+    "conversions_at",
     "evaluate",
+    "holm",
     "lift_top_decile",
     "log_loss",
+    "mean_test",
     "paired",
     "perfect_calibration_error_quantile",
     "reliability_curve",

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from propensity.stats.arrays import Floats, Ints, codes
-from propensity.stats.metrics import HIGHER_IS_BETTER, METRICS, Scorer, known_metrics, scorer
+from propensity.stats.measures import Measure, measures
+from propensity.stats.metrics import Scorer, scorer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,7 @@ def bootstrap(  # noqa: PLR0913 - each is a decision of the caller's
     cluster: npt.ArrayLike | None = None,
     cohort: npt.ArrayLike | None = None,
     resamples: int = 400,
-    metrics: Sequence[str] | None = None,
+    metrics: Sequence[str | Measure] | None = None,
     level: float = LEVEL,
     n_jobs: int = 1,
 ) -> dict[str, Metric]:
@@ -83,7 +84,7 @@ def bootstrap(  # noqa: PLR0913 - each is a decision of the caller's
     seed : of the resampling; the same seed gives the same intervals.
     cluster : (n,) the unit that is resampled; None: each row by itself.
     cohort : (n,) as_of of each row, for the lift; None: one cohort.
-    metrics : names, None for all of METRICS.
+    metrics : names or measures; None for all of METRICS.
     n_jobs : processes; the result does not depend on it.
 
     Raises
@@ -91,13 +92,13 @@ def bootstrap(  # noqa: PLR0913 - each is a decision of the caller's
     ValueError
         A metric is undefined on the whole data, or an argument does not fit.
     """
-    names = known_metrics(metrics)
+    wanted = measures(metrics)
     s, ones = scorer(y, p, cohort=cohort)
-    point = _row(s, ones, names)
-    draws = _draws([s], names, codes(cluster, s.y.size, "cluster"), seed, resamples, n_jobs)[:, 0, :]
+    point = _row(s, ones, wanted)
+    draws = _draws([s], wanted, codes(cluster, s.y.size, "cluster"), seed, resamples, n_jobs)[:, 0, :]
     return {
-        name: Metric(value, *_interval(_unbiased(name, draws[:, i], value), level))
-        for i, (name, value) in enumerate(zip(names, point.tolist(), strict=True))
+        each.name: Metric(value, *_interval(_unbiased(each.name, draws[:, i], value), level))
+        for i, (each, value) in enumerate(zip(wanted, point.tolist(), strict=True))
     }
 
 
@@ -118,78 +119,92 @@ def paired(  # noqa: PLR0913
     cluster: npt.ArrayLike | None = None,
     cohort: npt.ArrayLike | None = None,
     resamples: int = 400,
-    metrics: Sequence[str] | None = None,
+    metrics: Sequence[str | Measure] | None = None,
     level: float = LEVEL,
     n_jobs: int = 1,
 ) -> dict[str, Difference]:
     """Compare two predictions of the same rows on the same resamples, so that what they share cancels.
 
     Parameters as `bootstrap`; `champion` and `challenger` are (n,) probabilities.
+
+    Raises
+    ------
+    ValueError
+        As `bootstrap`; or a measure has no better direction.
     """
-    names = known_metrics(metrics)
+    wanted = measures(metrics)
     (a, ones), (b, _) = scorer(y, champion, cohort=cohort), scorer(y, challenger, cohort=cohort)
-    first, second = _row(a, ones, names), _row(b, ones, names)
-    draws = _draws([a, b], names, codes(cluster, a.y.size, "cluster"), seed, resamples, n_jobs)
+    first, second = _row(a, ones, wanted), _row(b, ones, wanted)
+    draws = _draws([a, b], wanted, codes(cluster, a.y.size, "cluster"), seed, resamples, n_jobs)
     found: dict[str, Difference] = {}
-    for i, name in enumerate(names):
+    for i, each in enumerate(wanted):
+        if each.higher_is_better is None:
+            raise ValueError(f"{each.name} has no better direction; it cannot be compared.")
         delta = draws[:, 1, i] - draws[:, 0, i]
         low, high = _interval(delta, level)
-        loss = -delta if HIGHER_IS_BETTER[name] else delta
+        loss = -delta if each.higher_is_better else delta
         valid = loss[np.isfinite(loss)]
         share = float((valid > 0).mean() + 0.5 * (valid == 0).mean()) if valid.size else float("nan")
         falls, rises = high < 0, low > 0
-        found[name] = Difference(
-            metric=name,
+        found[each.name] = Difference(
+            metric=each.name,
             champion=float(first[i]),
             challenger=float(second[i]),
             value=float(second[i] - first[i]),
             low=low,
             high=high,
             share_worse=share,
-            worse=falls if HIGHER_IS_BETTER[name] else rises,
-            better=rises if HIGHER_IS_BETTER[name] else falls,
+            worse=falls if each.higher_is_better else rises,
+            better=rises if each.higher_is_better else falls,
         )
     return found
 
 
-def _row(s: Scorer, weights: Floats, names: Sequence[str]) -> Floats:
-    return np.array([METRICS[name](s, weights) for name in names])
+def _row(s: Scorer, weights: Floats, wanted: Sequence[Measure]) -> Floats:
+    return np.array([each.of(s, weights) for each in wanted])
 
 
 def _draws(
-    scorers: Sequence[Scorer], names: Sequence[str], cluster: Ints, seed: int, resamples: int, n_jobs: int
+    scorers: Sequence[Scorer],
+    wanted: Sequence[Measure],
+    cluster: Ints,
+    seed: int,
+    resamples: int,
+    n_jobs: int,
 ) -> Floats:
     """Return (resamples, scorers, metrics); NaN where a resample left a metric undefined."""
     if resamples < 1:
         raise ValueError(f"resamples must be at least 1; found {resamples}.")
     if n_jobs == 1 or resamples == 1:
-        return _chunk(scorers, names, cluster, seed, range(resamples))
+        return _chunk(scorers, wanted, cluster, seed, range(resamples))
     from joblib import Parallel, delayed  # noqa: PLC0415 - most callers run one process
 
     parts = np.array_split(np.arange(resamples), min(resamples, 4 * max(n_jobs, 1) if n_jobs > 0 else 16))
     chunks: Any = Parallel(n_jobs=n_jobs)(
-        delayed(_chunk)(scorers, names, cluster, seed, range(int(part[0]), int(part[-1]) + 1))
+        delayed(_chunk)(scorers, wanted, cluster, seed, range(int(part[0]), int(part[-1]) + 1))
         for part in parts
     )
     return np.concatenate(list(chunks))
 
 
-def _chunk(scorers: Sequence[Scorer], names: Sequence[str], cluster: Ints, seed: int, which: range) -> Floats:
+def _chunk(
+    scorers: Sequence[Scorer], wanted: Sequence[Measure], cluster: Ints, seed: int, which: range
+) -> Floats:
     clusters = int(cluster.max()) + 1
-    out = np.full((len(which), len(scorers), len(names)), np.nan)
+    out = np.full((len(which), len(scorers), len(wanted)), np.nan)
     for row, r in enumerate(which):
         rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(r,))))
         times = np.bincount(rng.integers(0, clusters, clusters), minlength=clusters).astype(np.float64)
         weights = times[cluster]
         for j, s in enumerate(scorers):
-            for k, name in enumerate(names):
-                out[row, j, k] = _or_nan(s, weights, name)
+            for k, each in enumerate(wanted):
+                out[row, j, k] = _or_nan(s, weights, each)
     return out
 
 
-def _or_nan(s: Scorer, weights: Floats, name: str) -> float:
+def _or_nan(s: Scorer, weights: Floats, measure: Measure) -> float:
     try:
-        return METRICS[name](s, weights)
+        return measure.of(s, weights)
     except ValueError:
         # A resample may hold one class only; the whole data were checked before.
         return float("nan")

@@ -90,21 +90,33 @@ def calibration_line(y: npt.ArrayLike, p: npt.ArrayLike) -> CalibrationLine:
     ValueError
         No rows, nulls, or a probability outside [0, 1].
     """
-    labels, scores, _ = checked(y, p)
-    x = logit(np.clip(checked_probabilities(scores), _CLIP, 1 - _CLIP))
+    labels, scores, ones = checked(y, p)
+    return weighted_line(labels, checked_probabilities(scores), ones)
+
+
+def weighted_line(
+    y: Floats, p: Floats, w: Floats, *, start: CalibrationLine | None = None
+) -> CalibrationLine:
+    """As `calibration_line` with weights `w` (n,) and unchecked arrays; `start` near the solution saves steps."""
+    x = logit(np.clip(p, _CLIP, 1 - _CLIP))
     undefined = CalibrationLine(float("nan"), float("nan"))
-    if labels.min() == labels.max() or x.min() == x.max():
+    mass = w.sum()
+    base = float((w * y).sum() / mass) if mass > 0 else 0.0
+    held = x[w > 0]
+    if not 0 < base < 1 or held.min() == held.max():
         return undefined
-    centre, scale = x.mean(), x.std()
+    centre = (w * x).sum() / mass
+    scale = np.sqrt((w * (x - centre) ** 2).sum() / mass)
     z = (x - centre) / scale
-    base = labels.mean()
     beta = np.array([logit(base), 0.0])
+    if start is not None and np.isfinite(start.slope):
+        beta = np.array([start.intercept + start.slope * centre, start.slope * scale])
     for _ in range(_NEWTON_STEPS):
         fitted = expit(beta[0] + beta[1] * z)
-        gradient = np.array([(labels - fitted).sum(), (z * (labels - fitted)).sum()])
-        v = fitted * (1 - fitted)
+        miss, v = w * (y - fitted), w * fitted * (1 - fitted)
+        gradient = np.array([miss.sum(), (z * miss).sum()])
         hessian = np.array([[v.sum(), (v * z).sum()], [(v * z).sum(), (v * z * z).sum()]])
-        if np.linalg.det(hessian) <= _CLIP * labels.size or abs(beta[1]) > _SEPARATED:
+        if np.linalg.det(hessian) <= _CLIP * mass or abs(beta[1]) > _SEPARATED:
             return undefined
         step = np.linalg.solve(hessian, gradient)
         # A full Newton step can overshoot where the classes are nearly separated; a bounded one still

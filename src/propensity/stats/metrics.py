@@ -75,8 +75,7 @@ class Scorer:
 
     @cached_property
     def _row_loss(self) -> Floats:
-        p = np.clip(checked_probabilities(self.p), _EPS, 1 - _EPS)
-        return -np.where(self.y == 1, np.log(p), np.log1p(-p))
+        return row_log_loss(self.y, self.p)
 
     @cached_property
     def _row_squared(self) -> Floats:
@@ -234,6 +233,12 @@ def log_loss(y: npt.ArrayLike, p: npt.ArrayLike, weights: npt.ArrayLike | None =
     """
     s, w = scorer(y, p, weights)
     return s.log_loss(w)
+
+
+def row_log_loss(y: Floats, p: Floats) -> Floats:
+    """Return (n,) negative log likelihoods in nats, one a row; `log_loss` is their mean."""
+    clipped = np.clip(checked_probabilities(p), _EPS, 1 - _EPS)
+    return -np.where(y == 1, np.log(clipped), np.log1p(-clipped))
 
 
 def brier(y: npt.ArrayLike, p: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> float:

@@ -12,7 +12,7 @@ _USER_INFO: Final = re.compile(r"://[^\s/]*@")
 # A password with a slash that nobody escaped; a port and a later @ look the same, and are hidden too.
 _LOOSE_USER_INFO: Final = re.compile(r"://[^\s/@:]+:[^\s@]*@")
 _WORDS: Final = r"pass(?:word|wd|phrase)?|pwd|secret|token|api_?key|access_?key|credentials?"
-_QUERY: Final = re.compile(rf"([?&;][\w.-]*(?:{_WORDS})=)[^&;\s]+", re.IGNORECASE)
+_QUERY: Final = re.compile(rf"((?:^|[?&;\s])[\w.-]*(?:{_WORDS})=)[^&;\s]+", re.IGNORECASE)
 _KEY: Final = re.compile(rf"(?:^|[_.-])(?:ssl)?(?:{_WORDS})$", re.IGNORECASE)
 
 

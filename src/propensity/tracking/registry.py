@@ -16,6 +16,7 @@ from propensity.model.bundle import Bundle
 from propensity.tracking._mlflow import error_code, opened
 from propensity.tracking.experiment import CHALLENGER, DIGEST_TAG, JUDGED, JUDGED_DIGEST_TAG
 from propensity.tracking.package import BUNDLE_PATH
+from propensity.tracking.promotions import Promotion, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -157,10 +158,11 @@ class Registry:
             client.download_artifacts(version.run_id, JUDGED, folder)
             return _loaded(Path(folder) / JUDGED, digest, "Train again: the store's copy is damaged.")
 
-    def promote(self, version: Version) -> Version | None:
+    def promote(self, version: Version, promotion: Promotion | None = None) -> Version | None:
         """Make `version` the champion and return the one it replaces; None where there was none.
 
-        Promoting the champion again changes nothing and returns it.
+        Promoting the champion again changes nothing and returns it. `promotion` says why, and is kept with the version.
+        The alias moves in one step, so that there is exactly one champion whenever this is killed.
 
         Raises
         ------
@@ -171,6 +173,9 @@ class Registry:
             self._version(client, version.number)
             model = self._model(client)
             champion = _alias(model, CHAMPION)
+            # First, so that no champion is without its reasons.
+            if promotion is not None:
+                write(client, version.name, version.number, version.run_id, promotion)
             # Remembered first: a crash in between leaves the champion atop its own history, which is ignored.
             if champion is not None and champion != version.number:
                 self._remember(client, [*_former(model), champion])
@@ -178,6 +183,38 @@ class Registry:
             if _alias(model, CHALLENGER) == version.number:
                 client.delete_registered_model_alias(version.name, CHALLENGER)
             return None if champion is None else self._version(client, champion)
+
+    def promotion(self, version: Version) -> Promotion | None:
+        """Return why a version was promoted; None where it never was, or before reasons were kept.
+
+        Raises
+        ------
+        RegistryError
+            There is no such version, or the store does not answer.
+        """
+        with self._opened() as client:
+            return read(self._found(client, version.number).tags)
+
+    def former(self) -> tuple[Version, tuple[str, ...]]:
+        """Return the version that a rollback restores, and the numbers of later ones that were deleted since.
+
+        Raises
+        ------
+        RegistryError
+            There is no champion or no former one, or the store does not answer.
+        """
+        champion = self.in_use()
+        with self._opened() as client:
+            former, deleted = _former(self._model(client)), list[str]()
+            while former and not self._exists(client, former[-1]):
+                deleted.append(former.pop())
+            if former:
+                return self._version(client, former[-1]), tuple(deleted)
+        gone = f" (deleted since: version {', '.join(deleted)})" if deleted else ""
+        raise RegistryError(
+            f"There is no champion of {champion.name!r} before version {champion.number} to go back to{gone}; it stays. "
+            "Promote a version by its number: propensity promote --model-version N ..."
+        )
 
     def rollback(self) -> tuple[Version, Version]:
         """Restore the former champion; again for the one before it.
@@ -191,19 +228,12 @@ class Registry:
         RegistryError
             There is no champion or no former one, or the store does not answer.
         """
-        replaced = self.in_use()
+        replaced, (restored, _) = self.in_use(), self.former()
         with self._opened() as client:
             former = _former(self._model(client))
-            while former and not self._exists(client, former[-1]):
-                former.pop()
-            if not former:
-                raise RegistryError(
-                    f"There is no champion of {replaced.name!r} before version {replaced.number} to go back "
-                    "to. Promote a version by its number: propensity promote ..."
-                )
-            restored = self._version(client, former[-1])
+            # The alias first: a crash in between leaves the champion atop its own history, which is ignored.
             client.set_registered_model_alias(replaced.name, CHAMPION, restored.number)
-            self._remember(client, former[:-1])
+            self._remember(client, former[: _place(former, restored.number)])
             return restored, replaced
 
     @contextmanager
@@ -282,6 +312,11 @@ def _former(model: Any) -> list[str]:
     while numbers and numbers[-1] == _alias(model, CHAMPION):
         numbers.pop()
     return numbers
+
+
+def _place(former: list[str], number: str) -> int:
+    """Where a number stands last."""
+    return len(former) - 1 - former[::-1].index(number)
 
 
 def _loaded(folder: Path, digest: str, remedy: str) -> Bundle:
