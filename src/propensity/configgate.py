@@ -20,7 +20,7 @@ class GateConfig(Model):
         default=1.5,
         gt=1,
         le=100,
-        description="factor, either way, between the calibration slope and 1; above it: far too timid, below 1 over it: far "
+        description="factor, either way, between the calibration slope and 1: a slope of 2 is far too timid, one of 0.5 far "
         "too extreme",
     )
     segment_loss: Real = Field(

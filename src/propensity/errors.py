@@ -14,7 +14,7 @@ PropensityError
 │   └── RegistryError     4   the registry has no such model, or does not answer
 ├── DeliveryError         5   scored, but the list could not be written
 ├── StrictError           6   done with warnings, under --strict
-├── PromotionRefused      7   the challenger is worse than the champion, or may know the outcome
+├── PromotionRefused      7   a check of the gate speaks against the challenger
 └── LockError             8   another run holds the lock
 
 Every message says what is missing, what was found, and the next step.
@@ -92,7 +92,7 @@ class StrictError(PropensityError):
 
 
 class PromotionRefused(PropensityError):  # noqa: N818
-    """The challenger is not good enough to replace the champion, or its columns may know the outcome."""
+    """A check of the gate speaks against the challenger."""
 
     exit_code = 7
 

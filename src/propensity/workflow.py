@@ -218,7 +218,9 @@ def promote(
             f"model {config.tracking.model_name!r} has no challenger. Run `propensity train` with the same --config."
         )
     if champion is not None and champion.number == challenger.number:
-        return PromoteResult(challenger, registry.promote(challenger), None)
+        # Nothing moves; a challenger alias that an earlier, killed promotion left on it goes.
+        registry.promote(challenger)
+        return PromoteResult(challenger, None, None)
     final, judged = registry.bundle(challenger), registry.judged(challenger)
     rival = None if champion is None else _rival(registry, champion)
     with opened(config, progress) as session:

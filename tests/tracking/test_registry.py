@@ -7,6 +7,7 @@ from mlflow import MlflowClient
 
 from propensity.errors import BundleError, RegistryError
 from propensity.tracking import Registry, log_training
+from propensity.tracking.promotions import Promotion
 
 
 @pytest.fixture
@@ -79,6 +80,92 @@ def test_a_former_champion_that_was_deleted_is_passed_over(flow, another):
     client.delete_model_version(flow.store.model_name, "2")
     restored, replaced = flow.rollback()
     assert (restored.number, replaced.number) == ("1", "3")
+
+
+def test_a_rollback_says_which_former_champions_were_deleted(flow, another):
+    for i in range(2):
+        log_training(flow.store, another(i))
+        flow.promote(flow.challenger())
+    client = MlflowClient(tracking_uri=flow.store.uri, registry_uri=flow.store.uri)
+    client.delete_model_version(flow.store.model_name, "1")
+    with pytest.raises(RegistryError, match=r"before version 2 .*deleted since: version 1.*it stays"):
+        flow.rollback()
+    assert champions(flow) == [2]
+
+
+class _KilledError(BaseException):
+    """As by a signal: nothing catches it."""
+
+
+def killed_at(monkeypatch, step, *, after):
+    """Let the process die at the first call of a step of the client, before or after it took effect."""
+    real = getattr(MlflowClient, step)
+
+    def dies(self, *arguments, **more):
+        if after:
+            real(self, *arguments, **more)
+        raise _KilledError
+
+    monkeypatch.setattr(MlflowClient, step, dies)
+
+
+def test_there_is_exactly_one_champion_wherever_a_promotion_or_rollback_is_killed(flow, another, monkeypatch):
+    for i in range(2):
+        log_training(flow.store, another(i))
+    first, second = flow.version("1"), flow.version("2")
+    flow.promote(first)
+    why = Promotion("1", None, (), "the table", {})
+    steps = {
+        "log_text": "1", "set_tag": "1", "set_model_version_tag": "1", "set_registered_model_tag": "1",
+        "set_registered_model_alias": None, "delete_registered_model_alias": "2",
+    }  # fmt: skip
+    for step, wanted in steps.items():
+        for after in (False, True):
+            MlflowClient(tracking_uri=flow.store.uri).set_registered_model_alias(
+                flow.store.model_name, "challenger", "2"
+            )
+            with monkeypatch.context() as patch:
+                killed_at(patch, step, after=after)
+                with pytest.raises(_KilledError):
+                    flow.promote(second, why)
+            assert champions(flow) == [int(wanted or (2 if after else 1))], step
+            flow.promote(second, why)
+            assert flow.former()[0] == first
+            assert flow.rollback() == (first, second)
+            with pytest.raises(RegistryError, match="before version 1"):
+                flow.rollback()
+    for step in ("set_registered_model_alias", "set_registered_model_tag"):
+        for after in (False, True):
+            flow.promote(second, why)
+            with monkeypatch.context() as patch:
+                killed_at(patch, step, after=after)
+                with pytest.raises(_KilledError):
+                    flow.rollback()
+            if champions(flow) == [2]:
+                flow.rollback()
+            assert champions(flow) == [1]
+            with pytest.raises(RegistryError, match="before version 1"):
+                flow.rollback()
+
+
+def test_why_a_version_was_promoted_is_replaced_by_the_next_promotion(flow, another):
+    log_training(flow.store, another(0))
+    version = flow.challenger()
+    assert flow.promotion(version) is None
+    forced = Promotion("7", "we know better here", ("log loss", "segments"), "x" * 9_000, {"passed": False})
+    flow.promote(version, forced)
+    found = flow.promotion(version)
+    assert (found.against, found.reason, found.overridden) == (
+        "7",
+        "we know better here",
+        ("log loss", "segments"),
+    )
+    assert len(found.table) < 5_000
+    assert found.sentence == (
+        'it was forced against version 7, overriding log loss, segments: "we know better here"'
+    )
+    flow.promote(version, Promotion(None, None, (), "table", {}))
+    assert flow.promotion(version).sentence == "it passed the gate as the first champion"
 
 
 def test_no_champion_yet(registry):

@@ -129,9 +129,7 @@ class GateResult:
         raise PromotionRefused(
             f"version {self.challenger} fails {len(failed)} of {len(self.checks)} checks "
             f"({', '.join(check.name for check in failed)}).{stays}\n{self.table()}\n\n"
-            + "\n".join(
-                [*steps, 'To promote it all the same: --force --reason "why", which is kept with the model.']
-            )
+            + "\n".join([*steps, ANYWAY])
         )
 
 
