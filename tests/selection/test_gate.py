@@ -158,7 +158,9 @@ def test_segments_that_are_too_small_are_not_looked_at(frame, good, wrong_on_eve
 def test_a_miscalibrated_challenger_is_refused(frame, good, calibrator, name):
     result = ask(frame, replace(good, calibrator=calibrator), good)
     assert name in failed(result)
-    assert "beyond from" in next(check.sentence for check in result.failed if check.name == name)
+    assert "beyond which it is by more than noise" in next(
+        check.sentence for check in result.failed if check.name == name
+    )
 
 
 def test_miscalibration_within_the_bound_passes(frame, good):

@@ -183,12 +183,12 @@ def calibration_checks(
 
 
 def _within(name: str, found: Metric, factor: float, said: str, *, few: bool) -> Check:
-    bounds = f"from {1 / factor:.2f} to {factor:g}"
-    beyond = found.low > factor or found.high < 1 / factor
+    said = f"{said}; allowed {1 / factor:.2f} to {factor:g}"
     if few or found.low != found.low:
-        sentence = f"{said}; too few conversions to refuse by (allowed {bounds})"
+        sentence = f"{said}, but there are too few conversions to refuse by"
         return Check(name, True, sentence, found.value, found.low, found.high, factor, sure=False)
-    sentence = f"{said}, {'beyond' if beyond else 'not beyond'} {bounds} by more than noise"
+    beyond = found.low > factor or found.high < 1 / factor
+    sentence = f"{said}, beyond which it is by more than noise" if beyond else said
     step = (
         "The world has moved since the past that it learned from, or its calibration is off: train again on newer data. "
         "Where only the order of the list matters, force it and say so."
