@@ -13,7 +13,7 @@ class CourtConfig(Model):
     """The leakage court's thresholds, all of effects; what chance may do is taken off before."""
 
     false_alarms: Real = Field(
-        default=0.01,
+        default=0.05,
         gt=0,
         lt=0.5,
         description="chance that any honest column looks worse than it is, per statistic, over all columns",
@@ -31,6 +31,11 @@ class CourtConfig(Model):
         default=0.2,
         gt=0,
         description="what it adds to the others, over what they tell together (at least an AUC of 0.75), in squared d'",
+    )
+    added_share_on_record: Real = Field(
+        default=0.12,
+        gt=0,
+        description="as added_share, where there is a stage history: more is known, so an honest column adds less",
     )
     synergy: Real = Field(
         default=1.5,
@@ -91,3 +96,7 @@ class CourtConfig(Model):
         default={},
         description="acts and stages (as the verdicts name them) that are known in time, and why; columns say it themselves",
     )
+
+    def beside_history(self) -> CourtConfig:
+        """The thresholds where there is a stage history."""
+        return self.model_copy(update={"added_share": self.added_share_on_record})

@@ -210,7 +210,9 @@ def snapshot_dockets(canonical: Canonical, frame: FeatureFrame) -> tuple[list[Do
     own: list[Column] = []
     common: list[Column] = []
     for place, (column, who) in enumerate(fed):
-        found = _column(who, rows[f"x{place}"], filled_only=column in _FILLED_ONLY)
+        found = _column(
+            who, rows[f"x{place}"], filled_only=column in _FILLED_ONLY, leads=frame.table["lead_id"]
+        )
         (own if EXTRA_PREFIX in column else common).append(found)
     doubted = {
         f"{extra.family}_{name}"
@@ -248,12 +250,12 @@ def _beside(frame: FeatureFrame, names: list[str], tried: list[Column]) -> Bench
     )
 
 
-def _column(who: Defendant, values: Any, *, filled_only: bool) -> Column:
+def _column(who: Defendant, values: Any, *, filled_only: bool, leads: Any = None) -> Column:
     if filled_only:
         values = pa.array(
             ["known" if known else None for known in values.is_valid().to_pylist()], pa.string()
         )
-    return column_of(who.name, values)
+    return column_of(who.name, values, leads=leads)
 
 
 def _telling(columns: list[Column]) -> tuple[Column, ...]:

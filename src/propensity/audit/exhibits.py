@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -78,8 +79,11 @@ class Column:
         )
 
 
-def column_of(name: str, values: Any, *, text: bool = False) -> Column:
+def column_of(name: str, values: Any, *, text: bool = False, leads: Any = None) -> Column:
     """A column from an Arrow column of any type.
+
+    `leads` (Arrow, one id a row) says which rows are of one lead, so that an id that comes back with each of its lead's
+    snapshots still counts as one.
 
     Text whose values read as numbers or times (95 in 100 of those known) becomes such when `text` is True, which is how
     columns come that nobody has mapped.
@@ -99,7 +103,8 @@ def column_of(name: str, values: Any, *, text: bool = False) -> Column:
         times = _as_time(words, known)
         if times is not None:
             return _time(name, times)
-    return _category(name, words, known)
+    units = int(known.sum()) if leads is None else len(leads.filter(pa.array(known)).unique())
+    return _category(name, words, known, units)
 
 
 def _as_time(words: pd.Series, known: npt.NDArray[np.bool_]) -> pd.Series | None:
@@ -166,9 +171,9 @@ def _with_blank(codes: Ints, levels: list[str], known: npt.NDArray[np.bool_]) ->
     return codes, tuple(levels)
 
 
-def _category(name: str, words: pd.Series, known: npt.NDArray[np.bool_]) -> Column:
+def _category(name: str, words: pd.Series, known: npt.NDArray[np.bool_], units: int) -> Column:
     counts = words.value_counts()
-    unique = bool(known.any()) and len(counts) > _NEARLY_UNIQUE * int(known.sum())
+    unique = bool(known.any()) and len(counts) > _NEARLY_UNIQUE * units
     tail: Floats | None = None
     if unique:
         # An id says something by its number and its form, not by itself.
