@@ -97,7 +97,7 @@ def bootstrap(  # noqa: PLR0913 - each is a decision of the caller's
     point = _row(s, ones, wanted)
     draws = _draws([s], wanted, codes(cluster, s.y.size, "cluster"), seed, resamples, n_jobs)[:, 0, :]
     return {
-        each.name: Metric(value, *_interval(_unbiased(each.name, draws[:, i], value), level))
+        each.name: Metric(value, *percentiles(_unbiased(each.name, draws[:, i], value), level))
         for i, (each, value) in enumerate(zip(wanted, point.tolist(), strict=True))
     }
 
@@ -141,7 +141,7 @@ def paired(  # noqa: PLR0913
         if each.higher_is_better is None:
             raise ValueError(f"{each.name} has no better direction; it cannot be compared.")
         delta = draws[:, 1, i] - draws[:, 0, i]
-        low, high = _interval(delta, level)
+        low, high = percentiles(delta, level)
         loss = -delta if each.higher_is_better else delta
         valid = loss[np.isfinite(loss)]
         share = float((valid > 0).mean() + 0.5 * (valid == 0).mean()) if valid.size else float("nan")
@@ -193,13 +193,17 @@ def _chunk(
     clusters = int(cluster.max()) + 1
     out = np.full((len(which), len(scorers), len(wanted)), np.nan)
     for row, r in enumerate(which):
-        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(r,))))
-        times = np.bincount(rng.integers(0, clusters, clusters), minlength=clusters).astype(np.float64)
-        weights = times[cluster]
+        weights = times_drawn(clusters, seed, r)[cluster]
         for j, s in enumerate(scorers):
             for k, each in enumerate(wanted):
                 out[row, j, k] = _or_nan(s, weights, each)
     return out
+
+
+def times_drawn(clusters: int, seed: int, r: int) -> Floats:
+    """Return how often resample `r` draws each cluster: (clusters,) whole numbers that add up to `clusters`."""
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(r,))))
+    return np.bincount(rng.integers(0, clusters, clusters), minlength=clusters).astype(np.float64)
 
 
 def _or_nan(s: Scorer, weights: Floats, measure: Measure) -> float:
@@ -210,7 +214,8 @@ def _or_nan(s: Scorer, weights: Floats, measure: Measure) -> float:
         return float("nan")
 
 
-def _interval(draws: Floats, level: float) -> tuple[float, float]:
+def percentiles(draws: Floats, level: float = LEVEL) -> tuple[float, float]:
+    """Return the ends of the percentile interval of (resamples,) draws; both NaN where fewer than half gave a value."""
     valid = draws[np.isfinite(draws)]
     if valid.size < _ENOUGH * draws.size:
         return float("nan"), float("nan")
