@@ -116,6 +116,21 @@ def train(
     _strict(strict, result.warnings)
 
 
+@app.command(
+    epilog=f"Example: propensity backtest --config configs/demo.yaml --set backtest.capacity=200\n\n{_CODES}"
+)
+def backtest(
+    config: ConfigPath, override: Overrides = None, *, as_json: AsJson = False, strict: Strict = False
+) -> None:
+    """Make the lists of past dates with what was known then, and count who converted, beside today's practices."""
+    from propensity import screens, workflow  # noqa: PLC0415
+
+    with _reported(as_json) as progress:
+        result = workflow.backtest(_config(config, override), progress)
+    _print(as_json, result, screens.backtest)
+    _strict(strict, result.warnings)
+
+
 @app.command(epilog=f"Example: propensity score --config configs/demo.yaml --out out/tonight\n\n{_CODES}")
 def score(
     config: ConfigPath,

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from propensity.configbacktest import BacktestConfig
 from propensity.configcolumns import ColumnMapping, ExtraColumn
 from propensity.configcourt import CourtConfig
 from propensity.configfeatures import ActivityType, FeaturesConfig
@@ -27,6 +28,7 @@ from propensity.schema import TableName
 
 __all__ = [
     "ActivityType",
+    "BacktestConfig",
     "ChecksConfig",
     "ColumnMapping",
     "Config",
@@ -190,6 +192,7 @@ class PathsConfig(Model):
 
     models: Path = Field(default=Path("models"), description="verified local cache of registered models")
     out: Path = Field(default=Path("out"), description="lists, one folder each, unless --out says otherwise")
+    reports: Path = Field(default=Path("reports"), description="what is reported, such as `backtest.json`")
     quarantine: Path = Field(
         default=Path("out/quarantine"), description="rows that broke a rule, one file a table"
     )
@@ -219,6 +222,7 @@ class Config(Model):
     model: ModelConfig = ModelConfig()
     gate: GateConfig = GateConfig()
     lists: ListsConfig = ListsConfig()
+    backtest: BacktestConfig = BacktestConfig()
     tracking: TrackingConfig = TrackingConfig()
     paths: PathsConfig = PathsConfig()
     engine: EngineConfig = EngineConfig()

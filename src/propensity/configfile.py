@@ -133,7 +133,12 @@ def _resolve_text(path: str, base: Path) -> str:
 
 _PATHS: Mapping[str, Mapping[str, Callable[[str, Path], str]]] = {
     "data": {"folder": _resolve_text, "database": _resolve_text},
-    "paths": {"models": _resolve_text, "out": _resolve_text, "quarantine": _resolve_text},
+    "paths": {
+        "models": _resolve_text,
+        "out": _resolve_text,
+        "reports": _resolve_text,
+        "quarantine": _resolve_text,
+    },
     "tracking": {"uri": _resolve_uri, "artifacts": _resolve_place},
     "features": {"own": _resolve_text},
 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from propensity.audit.leakage import Court
     from propensity.audit.profile import Profile
+    from propensity.selection.backtest import Backtest
     from propensity.selection.gate import GateResult
     from propensity.selection.promotion import Comparison
     from propensity.selection.training import Trained
@@ -108,6 +109,28 @@ class ScoreResult:
             "version": self.version,
             "warnings": list(self.warnings),
         }
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """A backtest, the data that it read (`lineage`, JSON types), and the file that holds it."""
+
+    backtest: Backtest
+    lineage: Mapping[str, Any]
+    path: Path
+    warnings: tuple[str, ...]
+
+    def figures(self) -> dict[str, Any]:
+        """What the file holds: nothing that hangs on when or where it ran."""
+        return {
+            **self.backtest.to_dict(),
+            "data": dict(self.lineage),
+            "warnings": list(self.warnings),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `backtest --json` prints: the file's figures and its path."""
+        return {**self.figures(), "path": str(self.path)}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from propensity.audit import courtscreen
 from propensity.audit import screen as audit
+from propensity.selection import backtestscreen
 from propensity.selection.ladder import WORDS
 from propensity.session import Progress
 from propensity.starting import screen as starting
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from propensity.results import (
+        BacktestResult,
         CheckResult,
         PromoteResult,
         RollbackResult,
@@ -139,6 +141,14 @@ def train(result: TrainResult) -> None:
         f"Registered as version {model.version} of {model.name!r}, alias challenger (run {model.run_id})."
     )
     console.print("Next: propensity promote, then propensity score, with the same --config.")
+
+
+def backtest(result: BacktestResult) -> None:
+    """What the past lists held, by practice and by date."""
+    console = _out()
+    _warnings(console, result.warnings)
+    backtestscreen.show(console, result.backtest)
+    console.print(Text(f"All figures: {result.path}"))
 
 
 def score(result: ScoreResult) -> None:

@@ -1,4 +1,4 @@
-"""Wiring: check, train, score, promote, roll back. Each takes a configuration and gives a result that prints itself."""
+"""Wiring: check, train, backtest, score, promote, roll back. Each takes a configuration and gives a result that prints itself."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from propensity import __version__
 from propensity.audit.leakage import hold_court
 from propensity.audit.profile import profile
+from propensity.delivery.figures import write_figures
 from propensity.delivery.lists import LIST, LIST_CSV, SCORES, deliver, staged, write_csv, write_parquet
 from propensity.errors import ModelError, RegistryError, UsageError
 from propensity.features.catalogue import parameters
@@ -23,6 +24,7 @@ from propensity.recording import (
     with_verdicts,
 )
 from propensity.results import (
+    BacktestResult,
     CheckResult,
     PromoteResult,
     RollbackResult,
@@ -34,6 +36,7 @@ from propensity.results import (
 from propensity.scoring.lists import Ranking, rank_leads
 from propensity.scoring.score import refuse_other_features
 from propensity.scoring.surprises import FILLED
+from propensity.selection.backtest import backtest as make_past_lists
 from propensity.selection.gate import Champion, examine
 from propensity.selection.training import train_and_judge
 from propensity.session import Progress, Session, opened, training_frame
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 
 STALE_AFTER = timedelta(days=1)
 """A list that stands further than this beyond the data gets a warning."""
+BACKTEST = "backtest.json"
 
 
 def check(config: Config, progress: Progress | None = None, *, profiled: bool = True) -> CheckResult:
@@ -88,6 +92,19 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
         return TrainResult(
             trained, registered, report, session.through, report.tables["leads"].kept, warnings, court
         )
+
+
+def backtest(config: Config, progress: Progress | None = None) -> BacktestResult:
+    """Make the lists of past dates with what was known then, count what came of them, and write `paths.reports`."""
+    progress = progress or Progress()
+    with opened(config, progress) as session:
+        progress.step("Standing at past dates: training on what was known, and listing")
+        found = make_past_lists(session.canonical, session.through)
+        warnings = (*_messages(session.canonical.report), *found.warnings)
+        path = config.paths.reports / BACKTEST
+        result = BacktestResult(found, lineage_of(session), path, warnings)
+        write_figures(path, {"propensity": __version__, **result.figures()}, setting="paths.reports")
+        return result
 
 
 def score(

@@ -161,8 +161,7 @@ class Practices:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types: instants as ISO 8601 text in UTC, undefined ends of intervals as null."""
-        found: dict[str, Any] = json_safe(_timeless(asdict(self)))
-        return found
+        return in_json(asdict(self))
 
 
 def ordered_by(*keys: npt.ArrayLike) -> Floats:
@@ -380,6 +379,12 @@ def _lift(held: Floats, chance: Floats) -> Any:
 
 def _metric(value: float, draws: Floats) -> Metric:
     return Metric(float(value), *percentiles(draws))
+
+
+def in_json(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `tree` in JSON types: instants (UTC) as ISO 8601 text, NaN as null."""
+    found: dict[str, Any] = json_safe(_timeless(dict(tree)))
+    return found
 
 
 def _timeless(value: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -11,7 +13,7 @@ import pyarrow as pa
 
 from propensity.config import parse_step
 from propensity.errors import HistoryError
-from propensity.timeline.history import SNAPSHOT
+from propensity.timeline.history import SNAPSHOT, joined_left
 from propensity.timeline.labels import ends_of_leads, labelled, last_matured
 
 if TYPE_CHECKING:
@@ -107,6 +109,55 @@ def scoring_spine(canonical: Canonical, as_of: datetime | None) -> Table:
     return kept
 
 
+def known_at(canonical: Canonical, at: datetime) -> Canonical:
+    """The leads and stages that were known strictly before `at`, on both clocks; the other tables stay, for `cut` cuts them.
+
+    What the CRM overwrites without a history (do_not_contact) is null: nobody knows what it said then.
+    """
+    instant = ibis.literal(at, type=_INSTANT)
+    leads = canonical.tables["leads"]
+    known = {"leads": leads.filter(leads["created_at"] < instant).mutate(do_not_contact=ibis.null("boolean"))}
+    if "stages" in canonical.tables:
+        stages = canonical.tables["stages"]
+        known["stages"] = stages.filter((stages["entered_at"] < instant) & (stages["recorded_at"] < instant))
+    return replace(canonical, tables={**canonical.tables, **known})
+
+
+def listing(canonical: Canonical, at: datetime, callable_: Table) -> Table:
+    """The leads of `callable_` (lead_id) as of `at`, with what became of each by all that is known today.
+
+    Returns
+    -------
+    SPINE's columns but the number, and `label`, not computed yet.
+    """
+    leads = canonical.tables["leads"].select("lead_id", "account_id", "created_at", "position")
+    spine = leads.semi_join(callable_, "lead_id").mutate(as_of=ibis.literal(at, type=_INSTANT))
+    ends = ends_of_leads(canonical.tables["stages"], canonical.config.outcome)
+    spine = joined_left(spine, ends, "lead_id")
+    horizon = timedelta(days=canonical.config.outcome.horizon_days)
+    return _ordered(canonical, labelled(spine, horizon)).select(*SPINE[1:], LABEL)
+
+
+def merged(canonical: Canonical, spines: Sequence[Table], *, name: str) -> Table:
+    """The distinct rows of several spines, numbered anew (SPINE's columns), kept in the engine under `name`."""
+    parts = [spine.select(*SPINE[1:]) for spine in spines]
+    every = ibis.union(*parts, distinct=True) if len(parts) > 1 else parts[0].distinct()
+    return canonical.engine.materialise(_numbered(every), name)
+
+
+def matured_instants(canonical: Canonical, through: datetime) -> list[datetime]:
+    """The calendar's instants whose outcome is known (UTC, rising).
+
+    Raises
+    ------
+    HistoryError
+        There is none.
+    """
+    outcome = canonical.config.outcome
+    lag = timedelta(days=outcome.recording_lag_days)
+    return _calendar_of(canonical, last_matured(through, timedelta(days=outcome.horizon_days), lag), through)
+
+
 def _historic_spine(canonical: Canonical, through: datetime | None) -> Table:
     config = canonical.config
     if "stages" not in canonical.tables:
@@ -135,6 +186,12 @@ def _historic_spine(canonical: Canonical, through: datetime | None) -> Table:
 
 
 def _instants(canonical: Canonical, last: datetime, through: datetime) -> Table:
+    instants = _calendar_of(canonical, last, through)
+    table = pa.table({"as_of": pa.array(instants, pa.timestamp("us", tz="UTC"))})
+    return canonical.engine.register("instants", table)
+
+
+def _calendar_of(canonical: Canonical, last: datetime, through: datetime) -> list[datetime]:
     config = canonical.config
     created = _scalar(canonical, canonical.tables["leads"]["created_at"].min())
     start = config.snapshots.start
@@ -151,8 +208,7 @@ def _instants(canonical: Canonical, last: datetime, through: datetime) -> Table:
             f"(outcome.recording_lag_days) before {_shown(through)}, which the data reach. Bring a longer history, take "
             "smaller steps (snapshots.every), or lower the horizon."
         )
-    table = pa.table({"as_of": pa.array(instants, pa.timestamp("us", tz="UTC"))})
-    return canonical.engine.register("instants", table)
+    return instants
 
 
 def _flat_spine(canonical: Canonical, through: datetime | None) -> Table:
