@@ -1,8 +1,8 @@
 """propensity: which leads become prospects, as of a point in time, calibrated and explained.
 
 The job in steps, for notebooks: `connect`, `snapshots`, `features`, `forward_split`, `PropensityClassifier`, `evaluate`,
-`load_model`, `score`, `rank`. The jobs that the command line runs are in `propensity.workflow`: `check`, `train`, `promote`,
-`rollback`, and `score`, which leaves a list on disk.
+`load_model`, `score`, `rank`. The jobs that the command line runs are in `propensity.workflow`: `check`, `train`,
+`backtest`, `promote`, `rollback`, and `score`, which leaves a list on disk.
 
 What is heavy is loaded when it is first used: `import propensity` itself loads no other package.
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         score,
         snapshots,
     )
-    from propensity.workflow import check, promote, rollback, train
+    from propensity.workflow import backtest, check, promote, rollback, train
 
 __version__ = "0.1.0"
 
@@ -39,6 +39,7 @@ __all__ = [
     "Feature",
     "PropensityClassifier",
     "__version__",
+    "backtest",
     "check",
     "connect",
     "evaluate",
@@ -62,6 +63,7 @@ _HOMES = {
     "Config": "propensity.config",
     "Feature": "propensity.features.spec",
     "PropensityClassifier": "propensity.model.classifier",
+    "backtest": "propensity.workflow",
     "check": "propensity.workflow",
     "connect": "propensity.notebook",
     "evaluate": "propensity.notebook",

@@ -113,12 +113,19 @@ class Backtest:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What --strict counts: fewer lists than asked for, and models that could not learn."""
+        """What --strict counts: fewer lists than asked for, lists that are called whole, models that could not learn."""
         found: list[str] = []
         if len(self.lists) < self.asked:
             found.append(
                 f"{len(self.lists)} of the {self.asked} past lists that backtest.origins asks for: the others have no lead that "
                 "could be called, nothing known to learn from, or no outcome yet"
+            )
+        capacity = self.practices.capacity
+        whole = sum(past.leads <= capacity for past in self.lists)
+        if whole:
+            found.append(
+                f"{whole} of {len(self.lists)} lists hold no more than {capacity:,} leads, so that everyone is called and no "
+                "order matters there: lower backtest.capacity"
             )
         scarce = [past.name for past in self.lists if past.scarce]
         if scarce:
