@@ -7,15 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cli.conftest import run
 from conftest import CONFIG, small_config
 from propensity import screens, workflow
 from propensity.config import Config
+from propensity.delivery.figures import write_figures
 from propensity.errors import DeliveryError
 from propensity.results import BacktestResult
-from propensity.selection.backtest import capacity_of
+from propensity.selection.backtest import _by_training, _lists_of_one_training, capacity_of
+from propensity.selection.origins import Origin
+from selection.test_ladder import config as small_model
+from selection.test_ladder import frame_of, happens
 
 SETTINGS = (
     "backtest={origins: 2, capacity: 30}",
@@ -109,27 +114,29 @@ def test_a_capacity_beyond_the_lists_is_a_warning(ran):
     assert not any("hold no more" in warning for warning in found.warnings)
 
 
-def test_between_trainings_the_last_model_makes_the_lists(ran):
-    place = ran.place / "seldom"
-    settings = (*SETTINGS, f"paths.reports={place}", "model.rungs=[base_rate]", "backtest.retrain_every=2")
-    found = workflow.backtest(small_config(ran.world, ran.place, *settings)).backtest
-    assert [past.trained for past in found.lists] == ["2026-03-01", "2026-03-01"]
-    assert found.lists[0].rows == found.lists[1].rows
-    # Everyone has the base rate: the model is chance.
-    gain = found.practices["random"].gain
-    assert (gain.value, gain.low, gain.high) == pytest.approx((0, 0, 0))
+def test_between_trainings_the_last_model_makes_the_lists():
+    x = np.random.default_rng(0).normal(size=600)
+    labelled = frame_of({"x": x}, happens(x))
+    label, frame = labelled.y, replace(labelled, table=labelled.table.drop_columns(["label"]))
+    origins = [
+        Origin(f"list {n}", None, np.arange(n), label[:n], np.arange(n, n + 100), label[n : n + 100])
+        for n in (200, 300, 400)
+    ]
+    by_two = _by_training(origins, 2)
+    assert [[origin.name for origin in group] for group in by_two] == [["list 200", "list 300"], ["list 400"]]
+    model = small_model(rungs=["naive_bayes"])
+    first, second = _lists_of_one_training(frame, by_two[0], model, dated=True)
+    assert (second.past.name, second.past.trained, second.past.rows) == ("list 300", "list 200", 200)
+    (fresh,) = _lists_of_one_training(frame, [origins[1]], model, dated=True)
+    assert (fresh.past.trained, fresh.past.rows) == ("list 300", 300)
+    assert first.past.rung == "naive_bayes"
+    assert not np.array_equal(second.margin, fresh.margin)
 
 
-def test_a_report_that_cannot_be_written_says_which_key(ran, tmp_path):
+def test_figures_that_cannot_be_written_say_which_key(tmp_path):
     (tmp_path / "file").write_text("x")
-    settings = (
-        *SETTINGS,
-        f"paths.reports={tmp_path / 'file'}",
-        "model.rungs=[base_rate]",
-        "backtest.origins=1",
-    )
     with pytest.raises(DeliveryError, match=r"Set paths\.reports to another folder"):
-        workflow.backtest(small_config(ran.world, ran.place, *settings))
+        write_figures(tmp_path / "file" / "backtest.json", {}, setting="paths.reports")
 
 
 @pytest.mark.parametrize(
