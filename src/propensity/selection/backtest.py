@@ -77,7 +77,7 @@ class Backtest:
 
     Attributes
     ----------
-    horizon_days : within which a conversion counts.
+    horizon_days : within which a conversion counts; None for flat data, whose outcome says no time.
     practices : what each practice's tops held.
     lists : the lists in the order of time, and their models.
     asked : lists that the configuration wants.
@@ -85,7 +85,7 @@ class Backtest:
     spec_hash : of the features, as a model keeps it.
     """
 
-    horizon_days: int
+    horizon_days: int | None
     practices: Practices
     lists: tuple[PastList, ...]
     asked: int
@@ -101,14 +101,15 @@ class Backtest:
         whole = all(period.called == found.capacity for period in found.by_list)
         top = f"the {found.capacity:,} leads" if whole else f"up to {found.capacity:,} leads"
         average = "" if lists == 1 else " on average"
+        within = "" if self.horizon_days is None else f" within {self.horizon_days} days"
         rest = [
             f"{'by chance' if practice.name == RANDOM else 'by ' + PRACTICES[practice.name]} {practice.conversions.value:,.0f}"
             for practice in found.practices
             if practice.name != MODEL
         ]
         return (
-            f"Of {top} at the top of {each}, {found[MODEL].conversions.value:,.0f}{average} converted within "
-            f"{self.horizon_days} days; {', '.join(rest)}, whoever called them."
+            f"Of {top} at the top of {each}, {found[MODEL].conversions.value:,.0f}{average} converted{within}; "
+            f"{', '.join(rest)}, whoever called them."
         )
 
     @property
@@ -194,7 +195,8 @@ def backtest(canonical: Canonical, through: datetime | None) -> Backtest:
     )
     notes = (*orders.notes, *_notes(canonical))
     past = tuple(m.past for m in made)
-    return Backtest(config.outcome.horizon_days, practices, past, plan.asked, notes, frame.spec_hash)
+    horizon_days = None if canonical.flat else config.outcome.horizon_days
+    return Backtest(horizon_days, practices, past, plan.asked, notes, frame.spec_hash)
 
 
 @dataclass(frozen=True)

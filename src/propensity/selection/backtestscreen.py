@@ -29,7 +29,7 @@ def show(console: Console, found: Backtest) -> None:
         "In brackets the 95 % interval: chance in which accounts came, at these dates. Another date differs more: see "
         "lowest and highest, and list by list:\n"
     )
-    console.print(_periods(found, found.practices.by_list, "list as of"))
+    console.print(_periods(found, found.practices.by_list, "list"))
     months = found.practices.by_month
     if 0 < len(months) < len(found.practices.by_list):
         console.print(_periods(found, months, "month, mean a list"))
@@ -80,7 +80,7 @@ def _periods(found: Backtest, periods: tuple[Period, ...], head: str) -> Table:
 
 
 def _models(found: Backtest) -> Table:
-    table = Table("\nlist as of", "\nmodel", "\ntrained as of", box=None, pad_edge=False)
+    table = Table("\nlist", "\nmodel", "\ntrained at", box=None, pad_edge=False)
     for title in ("\nlearned from", "\nof these converted"):
         table.add_column(title, justify="right")
     for past in found.lists:

@@ -44,6 +44,8 @@ PRACTICES: Final[Mapping[str, str]] = {
 }
 """The practices in the order in which they are shown, as people call them."""
 NOBODY: Final = -1
+_ROUNDING: Final = 1e-9
+"""Expected counts that differ by less are the same."""
 
 
 @dataclass(frozen=True)
@@ -351,7 +353,7 @@ class _Sums:
 
     def practice(self, name: str) -> Practice:
         i, model, chance = (self.names.index(each) for each in (name, MODEL, RANDOM))
-        ahead = int((self.point[model] > self.point[i]).sum())
+        ahead = int((self.point[model] - self.point[i] > _ROUNDING).sum())
         gain = _metric(
             (self.point[model] - self.point[i]).mean(), (self.draws[:, model] - self.draws[:, i]).mean(axis=1)
         )
