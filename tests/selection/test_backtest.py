@@ -99,6 +99,11 @@ def test_the_result_is_one_sentence(ran):
     assert ran.result.backtest.summary.endswith(", whoever called them.")
 
 
+def test_an_outcome_without_a_time_is_no_conversion_within_days(ran):
+    flat = replace(ran.result.backtest, horizon_days=None)
+    assert " on average converted; by newest first " in flat.summary
+
+
 def test_the_screen_begins_with_the_sentence_and_goes_list_by_list(ran, capsys):
     screens.backtest(ran.result)
     shown = capsys.readouterr().out

@@ -16,7 +16,7 @@ from oracles.bench import open_world
 from oracles.canonical import World
 from propensity.features.frame import FeatureFrame
 from propensity.selection.orders import lists_of, todays_orders
-from propensity.selection.practice import NOBODY, Order
+from propensity.stats.tops import NOBODY, Order
 from propensity.timeline.snapshots import scoring_spine, training_spine
 
 DAY = timedelta(days=1)

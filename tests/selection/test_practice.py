@@ -10,14 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from propensity.selection.practice import (
-    NOBODY,
-    Lists,
-    Order,
-    Practices,
-    compare_practices,
-    ordered_by,
-)
+from propensity.selection.practice import Lists, Practices, compare_practices
+from propensity.stats.tops import NOBODY, Order, ordered_by
 
 MAY, JUNE, LATE_JUNE = (datetime(2026, *day, tzinfo=UTC) for day in ((5, 1), (6, 1), (6, 15)))
 # On which list, converted, probability, days since creation, owner, days since the newest act (None: none), points.

@@ -17,8 +17,9 @@ from propensity.errors import ConfigError
 from propensity.model.cores.points import Points, knowing
 from propensity.model.encoding import Encoder
 from propensity.selection.ladder import scorecard_of
-from propensity.selection.practice import MODEL, NEWEST, NOBODY, OWNER, SCORECARD, Lists, Order, ordered_by
+from propensity.selection.practice import MODEL, NEWEST, OWNER, SCORECARD, Lists
 from propensity.selection.training import cohorts
+from propensity.stats.tops import NOBODY, Order, ordered_by
 from propensity.timeline.history import SNAPSHOT, cut, joined_left
 from propensity.timeline.snapshots import DEFAULT_STEP, calendar
 

@@ -4,8 +4,8 @@ A list is the leads that could have been called at one date. Each practice fills
 order; what is counted is who of these became a prospect within the horizon, whoever called them. Orders are judged, not
 calls: a lead that nobody called counts as well, and only a holdout shows what calling causes.
 
-Where a practice cannot tell leads apart, each of them is in with equal chance; the count is then the expected one,
-computed and not drawn. Random order is the case of one single tie.
+Where a practice cannot tell leads apart, the count is the expected one (see `stats.tops`); random order is the case of one
+single tie.
 
 The intervals are of accounts (else leads): the dates stay, and other accounts of the same kind come to them, so that the
 tops are made anew. They say how far chance goes in who came. How far one date differs from another is not in them and is
@@ -18,14 +18,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from propensity.stats.arrays import Floats, Ints, Presorted, checked, codes
+from propensity.stats.arrays import Floats, Ints, checked, codes
 from propensity.stats.bootstrap import Metric, percentiles, times_drawn
 from propensity.stats.evaluation import json_safe
+from propensity.stats.tops import Order, Tops
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -43,24 +43,8 @@ PRACTICES: Final[Mapping[str, str]] = {
     RANDOM: "random order",
 }
 """The practices in the order in which they are shown, as people call them."""
-NOBODY: Final = -1
 _ROUNDING: Final = 1e-9
 """Expected counts that differ by less are the same."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """In which order a practice calls the leads of a list.
-
-    Attributes
-    ----------
-    key : (n,) float64, no nulls; the highest of a list is called first, equal ones are told apart by chance.
-    worker : (n,) int64, who works the lead, NOBODY for none; None where all work one queue. The capacity is dealt
-        evenly over the workers of a list; what one of them cannot use goes to the others. Leads of nobody are not called.
-    """
-
-    key: Floats
-    worker: Ints | None = None
 
 
 @dataclass(frozen=True)
@@ -166,23 +150,6 @@ class Practices:
         return in_json(asdict(self))
 
 
-def ordered_by(*keys: npt.ArrayLike) -> Floats:
-    """Return one key (n,) for several (n,) without nulls: the first decides, the next among its equals; higher is higher.
-
-    >>> ordered_by([1, 2, 1], [0, 0, 5]).tolist()
-    [0.0, 2.0, 1.0]
-    """
-    columns = [np.asarray(key) for key in keys]
-    order = np.lexsort(columns[::-1])
-    fresh = np.zeros(order.size, dtype=np.bool_)
-    for column in columns:
-        held = column[order]
-        fresh[1:] |= held[1:] != held[:-1]
-    places = np.empty(order.size, dtype=np.float64)
-    places[order] = np.cumsum(fresh)
-    return places
-
-
 def compare_practices(
     y: npt.ArrayLike,
     lists: Lists,
@@ -221,7 +188,7 @@ def compare_practices(
     clusters = int(units.max()) + 1
     names = [name for name in PRACTICES if name in orders or name == RANDOM]
     everyone = Order(np.zeros(labels.size))
-    tops = _Tops(
+    tops = Tops(
         labels, lists.number, len(lists.names), tuple(orders.get(name, everyone) for name in names), capacity
     )
     point = tops.held(ones)
@@ -249,83 +216,6 @@ def _by_month(sums: _Sums, lists: Lists) -> tuple[Period, ...]:
         if month is not None:
             months.setdefault(month, []).append(number)
     return tuple(sums.period(month, lists.as_of[held[0]], held) for month, held in months.items())
-
-
-@dataclass(frozen=True)
-class _Tops:
-    """The lists, sorted once by each practice, to be called under many weightings of the rows."""
-
-    y: Floats
-    number: Ints
-    lists: int
-    orders: tuple[Order, ...]
-    capacity: int
-
-    @cached_property
-    def _queues(self) -> list[_Queue]:
-        return [_Queue.of(order, self.number) for order in self.orders]
-
-    def held(self, w: Floats) -> Floats:
-        """Return (practices, lists) conversions among those called."""
-        converted = w * self.y
-        return np.stack([queue.held(w, converted, self.lists, self.capacity) for queue in self._queues])
-
-    def sizes(self, w: Floats) -> Floats:
-        """Return (3, lists): leads, leads called, and conversions among all."""
-        leads = np.bincount(self.number, w, minlength=self.lists)
-        converted = np.bincount(self.number, w * self.y, minlength=self.lists)
-        return np.stack([leads, np.minimum(leads, self.capacity), converted]).astype(np.float64)
-
-
-@dataclass(frozen=True)
-class _Queue:
-    """The rows that a practice may call, by list and worker, in its order."""
-
-    rows: Ints
-    sorted: Presorted
-    list_of: Ints
-
-    @classmethod
-    def of(cls, order: Order, number: Ints) -> _Queue:
-        worker = np.zeros(number.size, dtype=np.int64) if order.worker is None else order.worker
-        rows = np.flatnonzero(worker != NOBODY)
-        pairs = np.stack([number[rows], worker[rows]])
-        queues, part = np.unique(pairs, axis=1, return_inverse=True)
-        return cls(rows, Presorted.of(order.key[rows], part.ravel()), queues[0])
-
-    def held(self, w: Floats, converted: Floats, lists: int, capacity: int) -> Floats:
-        """Return (lists,) expected conversions among those called; of a tie that the border cuts, a share counts."""
-        if not self.rows.size:
-            return np.zeros(lists)
-        s = self.sorted
-        all_, positive = s.sums(w[self.rows]), s.sums(converted[self.rows])
-        before = np.cumsum(all_) - all_
-        before -= np.repeat(before[s.part_starts], s.part_sizes)
-        target = self._dealt(np.add.reduceat(all_, s.part_starts), capacity)
-        room = np.clip(np.repeat(target, s.part_sizes) - before, 0, all_)
-        taken = np.divide(room, all_, out=np.zeros_like(all_), where=all_ > 0)
-        caught = np.add.reduceat(taken * positive, s.part_starts)
-        return np.bincount(self.list_of, caught, minlength=lists).astype(np.float64)
-
-    def _dealt(self, total: Floats, capacity: int) -> Floats:
-        """Return how many each queue calls: evenly, and what one cannot use goes to the others of its list."""
-        dealt = np.minimum(total, np.float64(capacity))
-        starts = np.flatnonzero(np.r_[True, self.list_of[1:] != self.list_of[:-1]])
-        for first, last in zip(starts.tolist(), [*starts[1:].tolist(), total.size], strict=True):
-            if last - first > 1:
-                dealt[first:last] = np.minimum(total[first:last], _share(total[first:last], capacity))
-        return dealt
-
-
-def _share(total: Floats, capacity: int) -> float:
-    """Return the calls that each may make at most, so that all together make `capacity`, or call everyone."""
-    left = float(capacity)
-    rising = np.sort(total)
-    for done, most in enumerate(rising.tolist()):
-        if most * (rising.size - done) >= left:
-            return left / (rising.size - done)
-        left -= most
-    return float("inf")
 
 
 @dataclass(frozen=True)
