@@ -103,6 +103,7 @@ def training_of(
             "why": trained.ladder.reason,
         },
         court=court.to_dict(),
+        stability={} if trained.stability is None else trained.stability.to_dict(),
         rungs=[_rung(step, trained) for step in trained.ladder.steps],
     )
 

@@ -77,6 +77,7 @@ class TrainResult:
             "beside": {name: found["metrics"] for name, found in evaluations.items() if name != "model"},
             "trees": final.get("n_trees"),
             "ladder": final["ladder"],
+            "stability": None if self.trained.stability is None else self.trained.stability.to_dict(),
             "court": self.court.to_dict(),
             "warnings": list(self.warnings),
         }

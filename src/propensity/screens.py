@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Standing,
         TrainResult,
     )
+    from propensity.selection.stability import Stability
     from propensity.sources.report import CheckReport, Finding
     from propensity.starting.begin import Begun
     from propensity.stats.evaluation import Evaluation
@@ -49,6 +50,8 @@ _METRICS = {
     "calibration_error": "calibration error",
     "lift_top_decile": "lift, top tenth",
 }
+_OFF_ON_SCREEN = 2
+"""Parts of the test that are named where their probabilities are off."""
 _RIVALS = {"model": "model", **WORDS, "truth": "true probabilities"}
 _CAUSES = {
     "do_not_contact": "asked not to be contacted",
@@ -291,6 +294,21 @@ def _ladder(console: Console, result: TrainResult, *, truth: Evaluation | None =
     shown = {name: found for name, found in trained.evaluations.items() if name != trained.ladder.chosen}
     if shown:
         console.print(_metrics(shown if truth is None else {**shown, "truth": truth}))
+    _stability(console, trained.stability)
+
+
+def _stability(console: Console, found: Stability | None) -> None:
+    """Which parts of the test are off, if any; the rest is in --json."""
+    if found is None or not found.verdicts:
+        return
+    told = found.verdicts[:_OFF_ON_SCREEN]
+    more = len(found.verdicts) - len(told)
+    console.print(
+        Text(
+            f"Off beyond noise ({found.looked} looked at): {'; '.join(told)}"
+            + (f"; and {more} more" if more else "")
+        )
+    )
 
 
 def _metrics(evaluations: Mapping[str, Evaluation]) -> Table:

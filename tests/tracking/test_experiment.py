@@ -62,6 +62,7 @@ def test_files_of_the_run(files, training):
         "plots/gains.png",
         "plots/importance.png",
         "plots/reliability.png",
+        "stability.json",
     ]
     assert json.loads((folder / "features.json").read_text()) == training.features
     assert json.loads((folder / "lineage.json").read_text()) == training.lineage

@@ -11,6 +11,7 @@ import numpy as np
 from propensity.errors import HistoryError
 from propensity.model.bundle import Bundle, FeatureColumn, Tiers, assembled
 from propensity.selection.ladder import Ladder, climb, horizon_in_order, relearn
+from propensity.selection.stability import Stability, stability
 from propensity.stats.evaluation import Evaluation, evaluate, json_safe
 from propensity.timeline.splits import Split, forward_split, random_split
 
@@ -43,6 +44,8 @@ class Trained:
         Concept to mean absolute contribution to the margin.
     ladder
         Which rungs were tried on the past, and why this one is the model.
+    stability
+        How `probability` does by month, by segment, for new leads and unseen accounts; None where `evaluations` are empty.
     """
 
     judged: Bundle
@@ -53,6 +56,7 @@ class Trained:
     split: Split
     importance: Mapping[str, float]
     ladder: Ladder
+    stability: Stability | None = None
 
 
 def split_frame(frame: FeatureFrame, config: Config, *, dated: bool) -> Split:
@@ -118,7 +122,9 @@ def train_and_judge(
         {name: metric.value for name, metric in evaluations["model"].metrics.items()} if judgeable else {}
     )
     final = bundle_of(final_fit, frame, config, tiers, {**facts, "use": "final", "forward_metrics": metrics})
-    return Trained(judged, final, evaluations, test, probability, split, _importance(final, frame), ladder)
+    held = stability(past, test, probability, dated=dated) if judgeable else None
+    importance = _importance(final, frame)
+    return Trained(judged, final, evaluations, test, probability, split, importance, ladder, held)
 
 
 def _split_or_none(frame: FeatureFrame, config: Config, *, dated: bool) -> Split:

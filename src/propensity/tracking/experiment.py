@@ -83,6 +83,7 @@ class Training:
     tags : of the run.
     rungs : what becomes a child run each.
     court : JSON: the verdicts on the columns; empty where there were none.
+    stability : JSON: how the probabilities do by month and by segment; empty where there was no test.
     """
 
     params: Mapping[str, str | int | float | bool]
@@ -97,6 +98,7 @@ class Training:
     tags: Mapping[str, str]
     rungs: Sequence[RungRun] = ()
     court: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    stability: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)
@@ -245,6 +247,7 @@ def _log_files(client: Any, run_id: str, training: Training, folder: Path) -> No
         "evaluation": {name: found.to_dict() for name, found in training.evaluations.items()},
         "environment": _environment(),
         "court": training.court,
+        "stability": training.stability,
     }
     for name, value in tree.items():
         text = json.dumps(json_safe(masked(value)), indent=1, ensure_ascii=False, allow_nan=False)
