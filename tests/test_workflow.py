@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,8 +17,12 @@ from conftest import small_config
 from propensity import workflow
 from propensity.configfile import load_config
 from propensity.errors import FeatureMismatch, RegistryError
+from propensity.features.frame import features_of
 from propensity.scoring.gate import CAUSES
+from propensity.scoring.score import score_parts
+from propensity.session import Progress, opened
 from propensity.stats.evaluation import Evaluation
+from propensity.timeline.snapshots import scoring_spine
 from propensity.tour import true_probabilities
 
 FILES = {"scores.parquet", "list.parquet", "list.csv", "manifest.json"}
@@ -77,6 +81,39 @@ def test_the_list_is_the_ranked_part_of_the_scores_with_reasons(run):
     assert all(row["reason_1"] for row in listed[:10])
     with (run.score.out / "list.csv").open(newline="", encoding="utf-8") as file:
         assert [row["lead_id"] for row in csv.DictReader(file)] == [row["lead_id"] for row in listed]
+
+
+def test_every_score_says_how_sure_it_is(run):
+    scores = pq.read_table(run.score.out / "scores.parquet").to_pylist()
+    listed = pq.read_table(run.score.out / "list.parquet").to_pylist()
+    for row in (*scores, *listed):
+        assert 0 <= row["probability_low"] <= row["probability"] <= row["probability_high"] <= 1
+        if row["probability_high"] - row["probability_low"] > 0.2:
+            assert row["evidence"] == "not enough evidence"
+    ends: dict[float, set[tuple[float, float]]] = {}
+    for row in scores:
+        ends.setdefault(row["probability"], set()).add((row["probability_low"], row["probability_high"]))
+    assert all(len(tied) == 1 for tied in ends.values())
+
+
+def test_a_model_without_intervals_scores_and_says_that_it_has_no_evidence(run, tmp_path):
+    config = small_config(run.world, run.place)
+    bundle = replace(run.train.trained.final, intervals=None)
+    with opened(config, Progress()) as session:
+        query = features_of(session.canonical, scoring_spine(session.canonical, session.through))
+        parts = score_parts(query, bundle, tmp_path, batch_rows=1_000, threads=1)
+    table = pq.read_table(parts.scores)
+    assert table["probability_low"].null_count == table["probability_high"].null_count == len(table)
+    assert set(table["evidence"].to_pylist()) == {"not enough evidence"}
+
+
+def test_stability_is_of_the_rows_that_were_judged(run):
+    found = run.train.trained.stability
+    assert found.overall.rows == len(run.train.trained.test) == sum(month.rows for month in found.months)
+    assert found.overall.conversions == run.train.trained.evaluations["model"].conversions
+    assert {"firmographic_source", "firmographic_industry", "size band"} <= set(found.segments)
+    assert {one.name for one in found.novelty} >= {"new leads", "leads seen before"}
+    assert run.train.to_dict()["stability"]["looked"] == found.looked
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -169,6 +169,12 @@ class ListsConfig(Model):
         default=None, ge=1, description="leads a list may hold; all callable ones by default"
     )
     batch_rows: Whole = Field(default=50_000, ge=1_000, description="leads scored at a time")
+    widest_interval: Real = Field(
+        default=0.2,
+        gt=0,
+        le=1,
+        description="widest 95 % interval of a probability that is called enough evidence; wider: `not enough evidence`",
+    )
 
 
 class TrackingConfig(Model):

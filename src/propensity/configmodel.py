@@ -76,6 +76,18 @@ class ModelConfig(Model):
     )
     scorecard: ScorecardConfig = ScorecardConfig()
     tuning: TuningConfig = TuningConfig()
+    recalibration: Literal["auto", "off", "intercept", "slope"] = Field(
+        default="auto",
+        description="the map to probabilities refitted on the newest matured months: its level (`intercept`), level and slope "
+        "(`slope`), not at all (`off`), or what pays on the validation folds (`auto`); see calibration.md",
+    )
+    recalibration_months: Whole | None = Field(
+        default=None,
+        ge=1,
+        le=120,
+        description="how many newest matured months it learns from; by default 12, 6 and 3 are tried, and 6 taken where the "
+        "kind is given",
+    )
     seed: Whole = Field(default=0, ge=0, lt=2**31, description="of every random draw")
     resamples: Whole = Field(
         default=400, ge=50, le=100_000, description="bootstrap resamples behind each interval"

@@ -78,6 +78,7 @@ class TrainResult:
             "trees": final.get("n_trees"),
             "ladder": final["ladder"],
             "stability": None if self.trained.stability is None else self.trained.stability.to_dict(),
+            "recalibration": final["recalibration"],
             "court": self.court.to_dict(),
             "warnings": list(self.warnings),
         }

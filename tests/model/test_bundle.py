@@ -10,6 +10,7 @@ import pytest
 from propensity.errors import BundleError, FeatureMismatch
 from propensity.model.bundle import Bundle, FeatureColumn, bundle_from
 from propensity.model.classifier import PropensityClassifier
+from propensity.model.intervals import Intervals
 from propensity.model.tiers import Tiers
 
 FILES = ["bundle.json", "manifest.json", "model.txt"]
@@ -66,6 +67,24 @@ def test_a_saved_bundle_predicts_bit_for_bit_what_the_classifier_does(bundle, cl
     assert np.array_equal(loaded.probability(margin), classifier.predict_proba(arrow)[:, 1])
     assert np.array_equal(loaded.margin(arrow, threads=1), loaded.margin(arrow, threads=2))
     assert sorted(p.name for p in (tmp_path / "models").iterdir()) == ["m"]
+
+
+def test_intervals_travel_with_the_bundle_and_one_without_them_still_loads(
+    bundle, classifier, arrow, tmp_path
+):
+    held = classifier.oof_
+    table = Intervals.fit(held.margin, held.after, held.after > 0.3, np.arange(held.margin.size), held.fold)
+    sure = replace(bundle, intervals=table)
+    loaded = Bundle.load(sure.save(tmp_path / "sure"))
+    assert loaded.intervals == table
+    assert loaded.digest != bundle.digest
+    probability = loaded.probability(loaded.margin(arrow))
+    assert np.array_equal(loaded.intervals.of(probability), table.of(probability))
+    assert Bundle.load(bundle.save(tmp_path / "older")).intervals is None
+    versions = {
+        json.loads((tmp_path / n / "manifest.json").read_text())["format_version"] for n in ("sure", "older")
+    }
+    assert versions == {1}
 
 
 def test_order_of_columns_extra_columns_and_batches_do_not_matter(bundle, arrow):

@@ -22,6 +22,7 @@ from propensity.model import files
 from propensity.model.calibration import Calibrator, calibrator_from_dict
 from propensity.model.cores import Boosted, Core, core_from_dict
 from propensity.model.encoding import Encoder, Kind, Matrix, kind_of
+from propensity.model.intervals import Intervals
 from propensity.model.tiers import Tiers
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Bundle:
     horizon_days : how far ahead a conversion counts.
     spec_hash : of the feature specs that made the training table.
     metadata : JSON: seed, recipe, what the rung chose, the ladder's decisions, training as_of range, rows, conversions, data hash, metrics, versions ...
+    intervals : probability -> its interval; None where nothing was held out, and in models of before there were any.
     """
 
     core: Core
@@ -81,6 +83,7 @@ class Bundle:
     horizon_days: int
     spec_hash: str
     metadata: dict[str, JSON]
+    intervals: Intervals | None = None
 
     def __repr__(self) -> str:
         known = self.metadata
@@ -183,6 +186,7 @@ class Bundle:
                 horizon_days=int(found["horizon_days"]),
                 spec_hash=str(found["spec_hash"]),
                 metadata=found["metadata"],
+                intervals=Intervals.from_dict(found["intervals"]) if "intervals" in found else None,
             )
         except (ValueError, KeyError, TypeError, AttributeError) as e:
             raise BundleError(
@@ -225,6 +229,9 @@ class Bundle:
             "spec_hash": self.spec_hash,
             "tiers": asdict(self.tiers),
         }
+        # An older propensity reads past what it does not know, so that this needs no format version of its own.
+        if self.intervals is not None:
+            described["intervals"] = self.intervals.to_dict()
         if isinstance(self.core, Boosted):
             return {BUNDLE: files.canonical(described), MODEL: self.core.text.encode()}
         return {BUNDLE: files.canonical({**described, "core": self.core.to_dict()})}
@@ -261,7 +268,7 @@ def bundle_from(
     )
 
 
-def assembled(
+def assembled(  # noqa: PLR0913 - the parts of a bundle
     core: Core,
     calibrator: Calibrator,
     encoder: Encoder,
@@ -271,6 +278,7 @@ def assembled(
     horizon_days: int,
     spec_hash: str,
     metadata: Mapping[str, JSON],
+    intervals: Intervals | None = None,
 ) -> Bundle:
     """Return the bundle of a fitted core; `features` describe the encoder's columns, in any order.
 
@@ -298,6 +306,7 @@ def assembled(
         horizon_days=horizon_days,
         spec_hash=spec_hash,
         metadata=dict(metadata),
+        intervals=intervals,
     )
 
 

@@ -98,6 +98,21 @@ class Lesson:
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """Margins of rows by cores that had not seen them.
+
+    Attributes
+    ----------
+    rows : (m,) row numbers in the lesson. fold : (m,) number of the fold, from 0, forward in time.
+    margin : (m,) log odds before calibration.
+    """
+
+    rows: npt.NDArray[np.int64]
+    fold: npt.NDArray[np.int64]
+    margin: Floats
+
+
+@dataclass(frozen=True)
 class Learned:
     """A rung that has learned.
 
@@ -108,6 +123,7 @@ class Learned:
     recipe : how the calibration was learned: on forward or shuffled folds, or "fixed".
     forecast : calibrated out-of-fold probabilities of the lesson's `held_out` rows; None without folds.
     facts : what it chose, as JSON: trees, ridge ...
+    held_out : the margins behind the forecast; None without folds.
     """
 
     name: str
@@ -117,6 +133,7 @@ class Learned:
     recipe: Recipe
     forecast: Floats | None
     facts: Mapping[str, Any]
+    held_out: HeldOut | None = None
 
     def probability(self, table: pa.Table, *, threads: int = 0) -> Floats:
         """Return (n,) probabilities of a table that holds the encoder's columns."""
@@ -195,9 +212,11 @@ def learn_lightgbm(
         lesson.table, lesson.data.y, as_of=lesson.time, groups=lesson.groups, gap=lesson.gap or None
     )
     found = {"n_trees": classifier.n_trees_, "lightgbm": lgb.__version__, **(facts or {})}
-    forecast = None if classifier.oof_ is None else classifier.oof_.after
+    oof = classifier.oof_
+    forecast = None if oof is None else oof.after
+    held_out = None if oof is None else HeldOut(oof.index, oof.fold, oof.margin)
     core, calibrator = Boosted.of(classifier.booster_), classifier.calibrator_
-    return Learned(name, core, calibrator, classifier.encoder_, classifier.recipe_, forecast, found)
+    return Learned(name, core, calibrator, classifier.encoder_, classifier.recipe_, forecast, found, held_out)
 
 
 def prior_calibrator(margin: Floats, y: npt.NDArray[np.int64]) -> Platt:
@@ -224,7 +243,8 @@ def _calibrated(
         return Learned(name, core, Platt(), encoder, "fixed", None, facts)
     margin = np.concatenate(margins)
     found = fit_calibrator(margin, lesson.y_held_out, method=lesson.calibration, fold=lesson.fold_numbers)
-    return Learned(name, core, found, encoder, lesson.recipe, found.transform(margin), facts)
+    held_out = HeldOut(lesson.held_out, lesson.fold_numbers, margin)
+    return Learned(name, core, found, encoder, lesson.recipe, found.transform(margin), facts, held_out)
 
 
 def _constant(core: BaseRate, fold: Fold) -> Floats:

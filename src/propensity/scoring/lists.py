@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from propensity.model.bundle import Bundle
 
 LIST_COLUMNS = (
-    "rank", "lead_id", "contact_name", "title", "company", "email", "phone", "tier", "probability", *FOR, AGAINST,
+    "rank", "lead_id", "contact_name", "title", "company", "email", "phone", "tier", "probability",
+    "probability_low", "probability_high", "evidence", *FOR, AGAINST,
     "owner", "deal_value", "expected_value", "source", "country", "product", "account_id", "as_of",
 )  # fmt: skip
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from propensity.sources.canonical import Canonical
 
 SCORES = (
-    "lead_id", "account_id", "as_of", "probability", "margin", "tier", "rank", "removed", "owner", "deal_value",
+    "lead_id", "account_id", "as_of", "probability", "probability_low", "probability_high", "evidence", "margin", "tier", "rank", "removed", "owner", "deal_value",
     "expected_value",
 )  # fmt: skip
 CONTACT = ("contact_name", "title", "company", "email", "phone", "source", "country", "product")

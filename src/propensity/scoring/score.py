@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from propensity.errors import FeatureMismatch
+from propensity.model.intervals import ENOUGH, NOT_ENOUGH
 from propensity.scoring.surprises import Surprises
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from propensity.model.bundle import Bundle
 
 _HASH_BYTES = 8
-SCORE_COLUMNS = ("lead_id", "account_id", "as_of", "margin", "probability", "tier", "tie")
+SCORE_COLUMNS = (
+    "lead_id", "account_id", "as_of", "margin", "probability", "probability_low", "probability_high", "evidence", "tier",
+    "tie",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ def score_parts(
     scores.mkdir()
     features.mkdir()
     rows, surprises = 0, Surprises(bundle)
+    widest = query.canonical.config.lists.widest_interval
     for number, batch in enumerate(query.stream(batch_rows)):
         margin = bundle.margin(batch, threads=threads or 0)
         probability = bundle.probability(margin)
@@ -71,6 +76,7 @@ def score_parts(
         for name, values in (
             ("margin", margin),
             ("probability", probability),
+            *_sureness(bundle, margin, probability, widest=widest),
             ("tier", pa.array(bundle.tiers.of(probability).tolist(), pa.string())),
             ("tie", tie_breaks(batch["lead_id"])),
         ):
@@ -81,6 +87,21 @@ def score_parts(
         surprises.see(batch)
         progress(batch.num_rows)
     return ScoredParts(scores, features, rows, surprises)
+
+
+def _sureness(
+    bundle: Bundle, margin: np.ndarray, probability: np.ndarray, *, widest: float
+) -> tuple[tuple[str, pa.Array], ...]:
+    """`probability_low`, `probability_high` (null where the model knows no interval) and `evidence`, row by row."""
+    rows, table = len(probability), bundle.intervals
+    if table is None:
+        low = high = pa.nulls(rows, pa.float64())
+        said = pa.array([NOT_ENOUGH] * rows, pa.string())
+    else:
+        low, high = (pa.array(end) for end in table.of(probability))
+        enough = table.enough(margin, probability, widest=widest)
+        said = pa.array(np.where(enough, ENOUGH, NOT_ENOUGH).tolist(), pa.string())
+    return ("probability_low", low), ("probability_high", high), ("evidence", said)
 
 
 def refuse_other_features(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from propensity.errors import HistoryError
 from propensity.model.bundle import Bundle, FeatureColumn, Tiers, assembled
+from propensity.model.intervals import Intervals
 from propensity.selection.ladder import Ladder, climb, horizon_in_order, relearn
+from propensity.selection.recalibration import Clock, Recalibration, choose, moved, on_the_test
 from propensity.selection.stability import Stability, stability
 from propensity.stats.evaluation import Evaluation, evaluate, json_safe
 from propensity.timeline.splits import Split, forward_split, random_split
@@ -46,6 +48,8 @@ class Trained:
         Which rungs were tried on the past, and why this one is the model.
     stability
         How `probability` does by month, by segment, for new leads and unseen accounts; None where `evaluations` are empty.
+    recalibration
+        Whether the map to probabilities is refitted on the newest matured months, why, and what that gives on the test.
     """
 
     judged: Bundle
@@ -57,6 +61,7 @@ class Trained:
     importance: Mapping[str, float]
     ladder: Ladder
     stability: Stability | None = None
+    recalibration: Recalibration | None = None
 
 
 def split_frame(frame: FeatureFrame, config: Config, *, dated: bool) -> Split:
@@ -107,12 +112,21 @@ def train_and_judge(
     judgeable = 0 < int(test.y.sum()) < len(test)
     if not judgeable and not ladder.scarce:
         _refuse_one_class(test)
-    judged_fit, final_fit = ladder.learned[ladder.chosen], relearn(ladder, frame, config, dated=dated)
+    static, clock = ladder.learned[ladder.chosen], Clock.of(frame, config, dated=dated)
+    earlier = None if clock is None else clock.take(split.past)
+    rolling = choose(static, past, earlier, config)
+    judged_fit = moved(static, past.y, earlier, rolling, at=split.boundary or 0)
+    ladder = replace(ladder, learned={**ladder.learned, ladder.chosen: judged_fit})
+    final_fit = moved(
+        relearn(ladder, frame, config, dated=dated), frame.y, clock, rolling, at=np.iinfo(np.int64).max
+    )
+    rolling = on_the_test(rolling, static, frame, split, clock, config) if judgeable else rolling
     facts = {
         "data": dict(lineage),
         "parameters": dict(parameters),
         "split": _described(split, past, test),
         "ladder": json_safe(ladder.to_dict()),
+        "recalibration": rolling.to_dict(),
     }
     tiers = _tiers(final_fit, frame, config)
     judged = bundle_of(judged_fit, past, config, tiers, {**facts, "use": "judged"})
@@ -124,7 +138,7 @@ def train_and_judge(
     final = bundle_of(final_fit, frame, config, tiers, {**facts, "use": "final", "forward_metrics": metrics})
     held = stability(past, test, probability, dated=dated) if judgeable else None
     importance = _importance(final, frame)
-    return Trained(judged, final, evaluations, test, probability, split, importance, ladder, held)
+    return Trained(judged, final, evaluations, test, probability, split, importance, ladder, held, rolling)
 
 
 def _split_or_none(frame: FeatureFrame, config: Config, *, dated: bool) -> Split:
@@ -201,7 +215,23 @@ def bundle_of(
         horizon_days=config.outcome.horizon_days,
         spec_hash=frame.spec_hash,
         metadata=metadata,
+        intervals=_intervals(learned, frame, config),
     )
+
+
+def _intervals(learned: Learned, frame: FeatureFrame, config: Config) -> Intervals | None:
+    """How sure the probabilities are, by the rows that were held out; None where none were, or of one class."""
+    held = learned.held_out
+    if held is None or learned.forecast is None:
+        return None
+    y = frame.y[held.rows]
+    if not 0 < y.sum() < y.size:
+        return None
+    cluster = np.unique(frame.groups[held.rows].astype(str), return_inverse=True)[1].astype(np.int64)
+    dated = frame.time_order is not None and not frame.table["as_of"].null_count
+    clock = Clock.of(frame, config, dated=dated)
+    period = held.fold if clock is None else clock.period[held.rows]
+    return Intervals.fit(held.margin, learned.forecast, y, cluster, period)
 
 
 def _described(split: Split, past: FeatureFrame, test: FeatureFrame) -> dict[str, Any]:

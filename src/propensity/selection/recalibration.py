@@ -1,0 +1,344 @@
+"""When the base rate moves: the map refitted on the newest matured months, where the past says that it pays.
+
+Whether it pays is decided like everything else: on validation folds, going forward in time with maps that knew only
+what had matured, by paired bootstrap of the log loss. A gain within noise gives way to the map that stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from propensity.model.calibration import fit_calibrator
+from propensity.model.recalibration import Kind, fit_shift, shifted
+from propensity.model.rungs import HeldOut
+from propensity.selection.rolling import PERIODS, Clock, Moved, newest_matured, rolled
+from propensity.stats.bootstrap import LEVEL, Difference, paired
+from propensity.stats.evaluation import json_safe
+from propensity.stats.metrics import log_loss
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from propensity.config import Config
+    from propensity.features.frame import FeatureFrame
+    from propensity.model.calibration import Floats
+    from propensity.model.rungs import Learned
+    from propensity.timeline.splits import Split
+
+    Ints = npt.NDArray[np.int64]
+    Flags = npt.NDArray[np.bool_]
+
+MONTHS: Final = (12, 6, 3)
+"""Windows that are tried, from the calmest on."""
+ASKED_MONTHS: Final = 6
+"""The window where a kind was asked for and no window."""
+Choice = Literal["off", "intercept", "slope"]
+STATIC: Final = "off"
+WORDS: Final = {"intercept": "level alone", "slope": "level and slope"}
+KINDS: Final[tuple[Kind, ...]] = ("intercept", "slope")
+_DECISIVE: Final = "log_loss"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way to recalibrate, tried on the validation folds; figures as in `ladder.Step`."""
+
+    kind: Kind
+    months: int
+    took: bool
+    reason: str
+    log_loss: float
+    gain: float
+    low: float
+    high: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class Month:
+    """One period of the test under the map of the training and under the rolling one.
+
+    Attributes
+    ----------
+    name : `2026-03`, or `part 31 of 40`.
+    rows, conversions : of the period.
+    static, rolling : log loss under each, in nats.
+    expected_static, expected_rolling : conversions that each adds up to.
+    slope, intercept : the rolling map's move. learned_from : rows that it rests on.
+    """
+
+    name: str
+    rows: int
+    conversions: int
+    static: float
+    rolling: float
+    expected_static: float
+    expected_rolling: float
+    slope: float
+    intercept: float
+    learned_from: int
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """What was decided, and what rolling would have given on the test.
+
+    Attributes
+    ----------
+    chosen : `intercept` or `slope`; `off` where the map stays as it is.
+    months : newest matured months that a rolling map learns from.
+    reason : the choice in one sentence. assumed : of maturity; empty where it is known.
+    trials : the ways that were tried.
+    simulated : what `by_month` shows: the chosen way, or the first where none was.
+    by_month : the test period by period; it only reports.
+    gain, low, high : log loss of the static map less that of the rolling one over the test, with its 95 % interval; None
+        without a test.
+    """
+
+    chosen: Choice
+    months: int
+    reason: str
+    assumed: str = ""
+    trials: tuple[Trial, ...] = ()
+    simulated: Kind = "intercept"
+    by_month: tuple[Month, ...] = ()
+    gain: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        found: dict[str, Any] = json_safe(asdict(self))
+        return found
+
+
+def choose(learned: Learned, past: FeatureFrame, clock: Clock | None, config: Config) -> Recalibration:
+    """Decide on the validation folds whether and how the rung's map is refitted on the newest months.
+
+    In each fold but the first, the map that stays knows the earlier folds' rows that had matured when the fold began; the
+    rolling one starts there and learns period by period.
+
+    Parameters
+    ----------
+    learned
+        The chosen rung, as it learned from `past`.
+    past
+        The snapshots before the test, with labels.
+    clock
+        Of `past`, its periods counted over the whole history; None where there is no time.
+    """
+    asked, months = config.model.recalibration, config.model.recalibration_months
+    held = learned.held_out
+    if asked == STATIC:
+        return Recalibration(
+            STATIC, months or ASKED_MONTHS, "the map stays as it is: model.recalibration is off"
+        )
+    conversions = int(past.y.sum())
+    if min(conversions, len(past) - conversions) < config.checks.min_conversions:
+        reason = "the map stays as it is: too few conversions to try a rolling one on"
+        return Recalibration(STATIC, months or ASKED_MONTHS, reason)
+    if clock is None or held is None or learned.recipe != "forward":
+        reason = "the map stays as it is: without folds forward in time nothing says what rolling would give"
+        return Recalibration(STATIC, months or ASKED_MONTHS, reason)
+    if asked != "auto":
+        words = f"{WORDS[asked]} refitted on the newest {months or ASKED_MONTHS} matured months, as asked for"
+        return Recalibration(asked, months or ASKED_MONTHS, words, clock.assumed, simulated=asked)
+    rows = _Validation.of(held, past, clock.take(held.rows), config)
+    if rows is None:
+        reason = "the map stays as it is: too few folds to try a rolling one on"
+        return Recalibration(STATIC, months or ASKED_MONTHS, reason, clock.assumed)
+    return _contest(rows, (months,) if months is not None else MONTHS, config)
+
+
+@dataclass(frozen=True)
+class _Validation:
+    """Held-out rows of all folds, and the maps that stay, one for each fold that is judged."""
+
+    clock: Clock
+    fold: Ints
+    y: npt.NDArray[np.float64]
+    cluster: Ints
+    static: tuple[tuple[int, Floats], ...]
+    """Number of a fold, and what the map that was fitted before it says of every row."""
+
+    @classmethod
+    def of(cls, held: HeldOut, past: FeatureFrame, clock: Clock, config: Config) -> _Validation | None:
+        y = past.y[held.rows].astype(np.float64)
+        method: Any = config.model.params.get("calibration", "auto")
+        static: list[tuple[int, Floats]] = []
+        for number in range(1, int(held.fold.max()) + 1):
+            start = int(clock.order[held.fold == number].min())
+            known = (held.fold < number) & (clock.order + clock.delay <= start)
+            if 0 < y[known].sum() < known.sum():
+                fitted = fit_calibrator(held.margin[known], y[known], method=method, fold=held.fold[known])
+                static.append((number, fitted.transform(held.margin)))
+        if not static:
+            return None
+        cluster = np.unique(past.groups.astype(str), return_inverse=True)[1].astype(np.int64)
+        return cls(clock, held.fold, y, cluster[held.rows], tuple(static))
+
+    @property
+    def judged(self) -> Flags:
+        """The rows of the folds that are judged."""
+        return np.isin(self.fold, [number for number, _ in self.static])
+
+    def forecast(self, kind: Kind | None, months: int) -> Floats:
+        """Probabilities of the judged rows; under the maps that stay where `kind` is None."""
+        found = np.full(self.y.size, np.nan)
+        for number, said in self.static:
+            here = self.fold == number
+            found[here] = (
+                said[here]
+                if kind is None
+                else rolled(self.clock, said, self.y, here, kind=kind, months=months)[0][here]
+            )
+        return found[self.judged]
+
+
+def _contest(rows: _Validation, windows: Sequence[int], config: Config) -> Recalibration:
+    """From the calmest way to the most nimble: each must beat the best so far, allowing for how many are tried."""
+    tries = len(windows) + 1
+    best, trials = rows.forecast(None, 0), list[Trial]()
+    chosen: tuple[Choice, int] = ("off", windows[0])
+    ways: list[tuple[Kind, int]] = [(kind, window) for kind in KINDS for window in windows]
+    for kind, window in ways:
+        # A slope of its own is tried on the window that served the level best, else on the longest.
+        if kind == "slope" and window != chosen[1]:
+            continue
+        found = rows.forecast(kind, window)
+        difference = paired(
+            rows.y[rows.judged],
+            best,
+            found,
+            seed=config.model.seed,
+            cluster=rows.cluster[rows.judged],
+            resamples=config.model.resamples,
+            metrics=(_DECISIVE,),
+            level=1 - (1 - LEVEL) / tries,
+        )[_DECISIVE]
+        took = bool(difference.better)
+        reason = _told(kind, window, difference, chosen)
+        figures = -difference.value, -difference.high, -difference.low
+        trials.append(
+            Trial(kind, window, took, reason, difference.challenger, *figures, int(rows.judged.sum()))
+        )
+        if took:
+            best = found
+            chosen = (kind, window)
+    final, window = chosen
+    reason = (
+        "the map stays as it is: on the validation folds none that is refitted on the newest months is better beyond noise"
+        if final == STATIC
+        else f"{WORDS[final]} refitted on the newest {window} matured months: "
+        + next(trial.reason for trial in reversed(trials) if trial.took)
+    )
+    simulated: Kind = "intercept" if final == STATIC else final
+    return Recalibration(final, window, reason, rows.clock.assumed, tuple(trials), simulated)
+
+
+def _told(kind: Kind, months: int, found: Difference, against: tuple[str, int]) -> str:
+    other = "the map that stays" if against[0] == STATIC else f"{against[1]} months, {WORDS[against[0]]}"
+    verdict = "better beyond noise" if found.better else "worse" if found.worse else "no better beyond noise"
+    return (
+        f"{months} months, {WORDS[kind]}: {verdict} than {other}, log loss {found.challenger:.4f} against "
+        f"{found.champion:.4f}, gain {-found.value:+.4f} ({-found.high:+.4f} to {-found.low:+.4f})"
+    )
+
+
+def moved(
+    learned: Learned, y: npt.NDArray[Any], clock: Clock | None, how: Recalibration, *, at: int
+) -> Learned:
+    """The rung with its map moved to the newest months that had matured at time `at`; as it is where that was not chosen.
+
+    `y` and `clock` are those of the rows that the rung learned from; only held-out rows move the map.
+    """
+    held = learned.held_out
+    if how.chosen == STATIC or clock is None or held is None:
+        return learned
+    times = clock.take(held.rows)
+    known = newest_matured(times, at, months=how.months)
+    said = learned.calibrator.transform(held.margin[known])
+    shift = fit_shift(said, y[held.rows[known]], kind=how.chosen)
+    calibrator = shifted(learned.calibrator, shift)
+    facts = {
+        "moved": {
+            "kind": how.chosen, "months": how.months, "slope": shift.slope, "intercept": shift.intercept,
+            "rows": int(known.sum()), "conversions": int(y[held.rows[known]].sum()),
+        }
+    }  # fmt: skip
+    # What the map says now, and how sure one may be of it, is a matter of the rows that moved it.
+    newest = HeldOut(held.rows[known], held.fold[known], held.margin[known])
+    return replace(
+        learned,
+        calibrator=calibrator,
+        forecast=calibrator.transform(newest.margin),
+        facts={**learned.facts, **facts},
+        held_out=newest,
+    )
+
+
+def on_the_test(
+    how: Recalibration,
+    learned: Learned,
+    frame: FeatureFrame,
+    split: Split,
+    clock: Clock | None,
+    config: Config,
+) -> Recalibration:
+    """Report what rolling would have given on the test, period by period; nothing is decided by it.
+
+    At each period's first instant the map is refitted on the held-out rows of the past and on the rows after it, as far
+    as they had matured by then: what production would have known.
+
+    Parameters
+    ----------
+    learned
+        The rung as it learned from the past, its map not moved.
+    frame, clock
+        All snapshots, and their times.
+    """
+    held = learned.held_out
+    if clock is None or held is None or config.model.recalibration == STATIC or learned.recipe != "forward":
+        return how
+    later = np.flatnonzero(~split.past)
+    rows = np.concatenate([np.flatnonzero(split.past)[held.rows], later])
+    said = np.concatenate(
+        [learned.calibrator.transform(held.margin), learned.probability(frame.values.take(later))]
+    )
+    y, times, targets = frame.y[rows].astype(np.float64), clock.take(rows), split.test[rows]
+    if not 0 < y[targets].sum() < targets.sum():
+        return how
+    rolling, moves = rolled(times, said, y, targets, kind=how.simulated, months=how.months)
+    cluster = np.unique(frame.groups.astype(str), return_inverse=True)[1][rows]
+    difference = paired(
+        y[targets], said[targets], rolling[targets], seed=config.model.seed, cluster=cluster[targets],
+        resamples=config.model.resamples, metrics=(_DECISIVE,),
+    )[_DECISIVE]  # fmt: skip
+    by_month = tuple(
+        _month(move, times.period == move.period, targets, said, rolling, y, dated=not clock.assumed)
+        for move in moves
+    )
+    return replace(how, by_month=by_month, gain=-difference.value, low=-difference.high, high=-difference.low)
+
+
+def _month(
+    move: Moved, here: Flags, targets: Flags, said: Floats, rolling: Floats, y: Floats, *, dated: bool
+) -> Month:
+    rows = here & targets
+    month = np.datetime64(move.period, "M") if dated else None
+    return Month(
+        name=f"part {move.period + 1} of {PERIODS}" if month is None else str(month),
+        rows=int(rows.sum()),
+        conversions=int(y[rows].sum()),
+        static=log_loss(y[rows], said[rows]),
+        rolling=log_loss(y[rows], rolling[rows]),
+        expected_static=float(said[rows].sum()),
+        expected_rolling=float(rolling[rows].sum()),
+        slope=move.shift.slope,
+        intercept=move.shift.intercept,
+        learned_from=move.rows,
+    )
