@@ -88,6 +88,10 @@ class ModelConfig(Model):
         description="how many newest matured months it learns from; by default 12, 6 and 3 are tried, and 6 taken where the "
         "kind is given",
     )
+    without_outbound: bool = Field(
+        default=False,
+        description="also judge the chosen model without the features of what reps did: their attention is not the lead's merit",
+    )
     seed: Whole = Field(default=0, ge=0, lt=2**31, description="of every random draw")
     resamples: Whole = Field(
         default=400, ge=50, le=100_000, description="bootstrap resamples behind each interval"

@@ -52,7 +52,7 @@ _METRICS = {
 }
 _OFF_ON_SCREEN = 2
 """Parts of the test that are named where their probabilities are off."""
-_RIVALS = {"model": "model", **WORDS, "truth": "true probabilities"}
+_RIVALS = {"model": "model", **WORDS, "without_outbound": "without our acts", "truth": "true probabilities"}
 _CAUSES = {
     "do_not_contact": "asked not to be contacted",
     "already_converted": "already a prospect or beyond",

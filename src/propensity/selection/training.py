@@ -11,6 +11,7 @@ import numpy as np
 from propensity.errors import HistoryError
 from propensity.model.bundle import Bundle, FeatureColumn, Tiers, assembled
 from propensity.model.intervals import Intervals
+from propensity.selection.attention import WITHOUT, learned_without
 from propensity.selection.ladder import Ladder, climb, horizon_in_order, relearn
 from propensity.selection.recalibration import Clock, Recalibration, choose, moved, on_the_test
 from propensity.selection.stability import Stability, stability
@@ -38,7 +39,8 @@ class Trained:
     final
         The same recipe refitted on all matured snapshots.
     evaluations
-        `model` and each rung that was tried, by name, all on the same test rows; `model` is the chosen rung. Empty where
+        `model` and each rung that was tried, by name, all on the same test rows; `model` is the chosen rung, and
+        `without_outbound`, where it was asked for, that rung without the features of what reps did. Empty where
         the rows are too few for a test that holds both classes.
     test
         The rows that were judged; `probability` (float64, shape (rows,)) what the judged model said.
@@ -132,6 +134,8 @@ def train_and_judge(
     judged = bundle_of(judged_fit, past, config, tiers, {**facts, "use": "judged"})
     probability = judged.probability(judged.margin(test.values))
     evaluations = _evaluations(ladder, test, probability, config) if judgeable else {}
+    if judgeable and config.model.without_outbound:
+        evaluations |= _without_outbound(ladder, past, test, config, dated=dated)
     metrics = (
         {name: metric.value for name, metric in evaluations["model"].metrics.items()} if judgeable else {}
     )
@@ -265,6 +269,16 @@ def _evaluations(
             else evaluate_on(test, learned.probability(test.values), config)
         )
     return found
+
+
+def _without_outbound(
+    ladder: Ladder, past: FeatureFrame, test: FeatureFrame, config: Config, *, dated: bool
+) -> dict[str, Evaluation]:
+    found = learned_without(ladder, past, config, dated=dated)
+    if found is None:
+        return {}
+    learned, _ = found
+    return {WITHOUT: evaluate_on(test, learned.probability(test.values), config)}
 
 
 def evaluate_on(frame: FeatureFrame, probability: npt.NDArray[np.float64], config: Config) -> Evaluation:
