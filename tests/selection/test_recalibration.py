@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from propensity.model.calibration import Beta, Platt
 from propensity.selection.recalibration import choose
 from propensity.selection.rolling import PERIODS, Clock, newest_matured, rolled
 from propensity.selection.training import train_and_judge
@@ -137,3 +138,21 @@ def test_without_time_the_map_stays(moving):
     past = frame_of({"x": noise(400)[0]}, np.arange(400) % 4 == 0)
     learned = moving.ladder.learned["logistic"]
     assert choose(learned, past, None, recipe()).chosen == "off"
+
+
+def test_a_margin_that_is_right_is_taken_at_its_word_and_a_wrong_one_is_not():
+    frame = swinging(4, swing=0)
+    plain = train_and_judge(frame, recipe(recalibration="off"), dated=True, lineage={}, parameters={})
+    assert plain.recalibration.base == "margin"
+    assert "no better beyond noise" in plain.recalibration.base_reason
+    assert plain.final.calibrator == Platt()
+    twice = frame_of({"x": frame.table["x"], "again": frame.table["x"]}, frame.y)
+    naive = train_and_judge(
+        twice, config(rungs=["naive_bayes"], recalibration="off"), dated=True, lineage={}, parameters={}
+    )
+    # Naive Bayes counts the same evidence twice, so that its margins lie too far apart.
+    assert naive.recalibration.base == "calibrated"
+    asked = recipe(recalibration="off", params={"calibration": "beta"})
+    named = train_and_judge(frame, asked, dated=True, lineage={}, parameters={})
+    assert named.recalibration.base == "calibrated"
+    assert isinstance(named.final.calibrator, Beta)

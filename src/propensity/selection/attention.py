@@ -29,11 +29,7 @@ def of_our_acts(feature: Feature, config: Config) -> bool:
     """
     if feature.family != "engagement":
         return False
-    ours = [
-        kind
-        for kind, act in config.features.types.items()
-        if act.direction == "outbound" or act.two_way
-    ]
+    ours = [kind for kind, act in config.features.types.items() if act.direction == "outbound" or act.two_way]
     return any(word in feature.name for word in (*MIXED, *(f"engagement_{kind}_count" for kind in ours)))
 
 
