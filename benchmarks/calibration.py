@@ -41,7 +41,7 @@ def trained_on(name: str, data: Path, place: Path, *more: str) -> Trained:
     return workflow.train(load_config(ROOT / "configs" / f"{name}.yaml", settings)).trained
 
 
-def worlds(seeds: list[int], leads: int) -> None:
+def worlds(seeds: list[int], leads: int, *more: str) -> None:
     """A row a world: calibration against its bound, what slices said, and whether the intervals hold the truth."""
     print("| seed | model | calibration error | 95 % bound | slope (95 %) | slices off, of looked at | recalibration "
           f"| {GROUPS} groups whose true rate is inside | leads whose own is | not enough evidence |\n"
@@ -50,7 +50,7 @@ def worlds(seeds: list[int], leads: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
             files = write(simulate(leads=leads, months=24, seed=seed), place / "data")
-            found = trained_on("demo", place / "data", place, "model.rungs=[lightgbm]")
+            found = trained_on("demo", place / "data", place, "model.rungs=[lightgbm]", *more)
             truth = true_probabilities(found.test, files["truth"])
         table, slices = found.judged.intervals, found.stability
         assert table is not None
@@ -73,7 +73,7 @@ def worlds(seeds: list[int], leads: int) -> None:
         )
 
 
-def flat_files(real: Path) -> None:
+def flat_files(real: Path, *more: str) -> None:
     """Calibrated against the margin itself, and the map that stays against the rolling one, period by period."""
     for name in FLAT:
         if not (real / name).is_dir():
@@ -81,7 +81,7 @@ def flat_files(real: Path) -> None:
             continue
         for rungs in ("", "model.rungs=[lightgbm]"):
             with tempfile.TemporaryDirectory() as folder:
-                found = trained_on(name, real / name, Path(folder), *([rungs] if rungs else []))
+                found = trained_on(name, real / name, Path(folder), *([rungs] if rungs else []), *more)
             flat(name, found)
 
 
@@ -101,12 +101,12 @@ def flat(name: str, found: Trained) -> None:
     for what, value in rows:
         print(f"| {what} | {value:.4f} |")
     print(f"\nGain of rolling: {how.gain:+.4f} ({how.low:+.4f} to {how.high:+.4f}).\n")
-    print("| period | rows | converted | expected, stays | rolling | log loss, stays | rolling |\n"
-          "|---|---|---|---|---|---|---|")  # fmt: skip
+    print("| period | rows | converted | expected, stays | rolling | log loss, stays | rolling | ROC-AUC |\n"
+          "|---|---|---|---|---|---|---|---|")  # fmt: skip
     for month in how.by_month:
         print(
             f"| {month.name} | {month.rows:,} | {month.conversions:,} | {month.expected_static:,.0f} "
-            f"| {month.expected_rolling:,.0f} | {month.static:.4f} | {month.rolling:.4f} |"
+            f"| {month.expected_rolling:,.0f} | {month.static:.4f} | {month.rolling:.4f} | {'' if month.roc_auc is None else f'{month.roc_auc:.3f}'} |"
         )
 
 
@@ -121,9 +121,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=[7, 11, 13])
     parser.add_argument("--leads", type=int, default=20_000)
     parser.add_argument("--real", type=Path, default=ROOT / "data")
+    parser.add_argument("--map", default="auto", choices=("auto", "platt", "beta", "isotonic"))
     args = parser.parse_args()
-    flat_files(args.real)
-    worlds(args.seeds, args.leads)
+    asked = [] if args.map == "auto" else [f"model.params={{calibration: {args.map}}}"]
+    flat_files(args.real, *asked)
+    worlds(args.seeds, args.leads, *asked)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from propensity.model.rungs import HeldOut
 from propensity.selection.rolling import PERIODS, Clock, Moved, newest_matured, rolled
 from propensity.stats.bootstrap import LEVEL, Difference, paired
 from propensity.stats.evaluation import json_safe
-from propensity.stats.metrics import log_loss
+from propensity.stats.metrics import log_loss, roc_auc
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -69,6 +69,7 @@ class Month:
     static, rolling : log loss under each, in nats.
     expected_static, expected_rolling : conversions that each adds up to.
     slope, intercept : the rolling map's move. learned_from : rows that it rests on.
+    roc_auc : under either map, since both rise with the margin; None where one class alone is there.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Month:
     slope: float
     intercept: float
     learned_from: int
+    roc_auc: float | None = None
 
 
 @dataclass(frozen=True)
@@ -385,4 +387,5 @@ def _month(
         slope=move.shift.slope,
         intercept=move.shift.intercept,
         learned_from=move.rows,
+        roc_auc=roc_auc(y[rows], said[rows]) if 0 < y[rows].sum() < rows.sum() else None,
     )
