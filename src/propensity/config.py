@@ -198,7 +198,10 @@ class PathsConfig(Model):
 
     models: Path = Field(default=Path("models"), description="verified local cache of registered models")
     out: Path = Field(default=Path("out"), description="lists, one folder each, unless --out says otherwise")
-    reports: Path = Field(default=Path("reports"), description="what is reported, such as `backtest.json`")
+    reports: Path = Field(
+        default=Path("reports"),
+        description="what is reported: the evidence pack of each training, `backtest.json`",
+    )
     quarantine: Path = Field(
         default=Path("out/quarantine"), description="rows that broke a rule, one file a table"
     )

@@ -6,12 +6,17 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from propensity.errors import UsageError
+from propensity.audit.pack import backtest_on, gathered, name_of, pack_of
+from propensity.audit.report import render
+from propensity.delivery.reports import leave_report
+from propensity.errors import DeliveryError, UsageError
 from propensity.results import Standing, shown
 from propensity.tracking.experiment import RungRun, Training
 from propensity.tracking.promotions import Promotion, plain
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from propensity.audit.leakage import Court
     from propensity.config import Config
     from propensity.features.frame import FeatureFrame
@@ -68,8 +73,34 @@ def lineage_of(session: Session) -> dict[str, Any]:
     }
 
 
+def evidence_of(session: Session, trained: Trained, court: Court) -> str:
+    """The evidence pack of one training as HTML; a backtest with these features and data is told in it."""
+    facts = gathered(
+        session.canonical,
+        trained,
+        court,
+        through=session.through,
+        warnings=recipe_warnings(trained),
+        backtest=backtest_on(session.canonical.config.paths.reports, trained),
+    )
+    return render(pack_of(facts))
+
+
+def left_evidence(config: Config, trained: Trained, page: str) -> tuple[Path | None, tuple[str, ...]]:
+    """Write the evidence pack to paths.reports; where that fails, say so: the training stands, and has the page in MLflow."""
+    try:
+        return leave_report(config.paths.reports, name_of(trained), page), ()
+    except DeliveryError as error:
+        return None, (f"the evidence pack is only in MLflow: {error}",)
+
+
 def training_of(
-    config: Config, frame: FeatureFrame, trained: Trained, lineage: dict[str, Any], court: Court
+    config: Config,
+    frame: FeatureFrame,
+    trained: Trained,
+    lineage: dict[str, Any],
+    court: Court,
+    evidence: str,
 ) -> Training:
     """The record of one training, for MLflow."""
     metadata = trained.final.metadata
@@ -103,6 +134,7 @@ def training_of(
             "why": trained.ladder.reason,
         },
         court=court.to_dict(),
+        evidence=evidence,
         stability={} if trained.stability is None else trained.stability.to_dict(),
         rungs=[_rung(step, trained) for step in trained.ladder.steps],
     )

@@ -49,7 +49,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A training: what was learned, how it did, and where it is registered."""
+    """A training: what was learned, how it did, where it is registered, and where its evidence pack lies (None: nowhere)."""
 
     trained: Trained
     registered: Registered
@@ -58,6 +58,7 @@ class TrainResult:
     leads: int
     warnings: tuple[str, ...]
     court: Court
+    evidence: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """What `train --json` prints."""
@@ -80,6 +81,7 @@ class TrainResult:
             "stability": None if self.trained.stability is None else self.trained.stability.to_dict(),
             "recalibration": final["recalibration"],
             "court": self.court.to_dict(),
+            "evidence": None if self.evidence is None else str(self.evidence),
             "warnings": list(self.warnings),
         }
 

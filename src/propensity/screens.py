@@ -143,6 +143,8 @@ def train(result: TrainResult) -> None:
     console.print(
         f"Registered as version {model.version} of {model.name!r}, alias challenger (run {model.run_id})."
     )
+    if result.evidence is not None:
+        console.print(f"Evidence pack: {result.evidence} (also with the run, as evidence.html)")
     console.print("Next: propensity promote, then propensity score, with the same --config.")
 
 

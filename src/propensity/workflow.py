@@ -15,6 +15,8 @@ from propensity.errors import ModelError, RegistryError, UsageError
 from propensity.features.catalogue import parameters
 from propensity.features.frame import features_of
 from propensity.recording import (
+    evidence_of,
+    left_evidence,
     lineage_of,
     promotion_of,
     reason_to_force,
@@ -83,15 +85,16 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
             frame, config, dated=session.canonical.dated, lineage=lineage, parameters=shaped
         )
         trained = with_verdicts(trained, court)
+        progress.step("Writing the evidence pack")
+        page = evidence_of(session, trained, court)
         progress.step("Logging to MLflow and registering")
-        registered = log_training(
-            Store.from_config(config.tracking), training_of(config, frame, trained, lineage, court)
-        )
+        record = training_of(config, frame, trained, lineage, court, page)
+        registered = log_training(Store.from_config(config.tracking), record)
+        evidence, unwritten = left_evidence(config, trained, page)
         report = session.canonical.report
-        warnings = (*_messages(report), *recipe_warnings(trained), *court.warnings)
-        return TrainResult(
-            trained, registered, report, session.through, report.tables["leads"].kept, warnings, court
-        )
+        warnings = (*_messages(report), *recipe_warnings(trained), *court.warnings, *unwritten)
+        leads = report.tables["leads"].kept
+        return TrainResult(trained, registered, report, session.through, leads, warnings, court, evidence)
 
 
 def backtest(config: Config, progress: Progress | None = None) -> BacktestResult:

@@ -35,6 +35,7 @@ CHALLENGER: Final = "challenger"
 DIGEST_TAG: Final = "bundle_digest"
 JUDGED_DIGEST_TAG: Final = "judged_digest"
 JUDGED: Final = "judged"
+EVIDENCE: Final = "evidence.html"
 MAIN: Final = "model"
 # MLflow's own limits of one request.
 _PARAMS_AT_ONCE: Final = 100
@@ -83,6 +84,7 @@ class Training:
     tags : of the run.
     rungs : what becomes a child run each.
     court : JSON: the verdicts on the columns; empty where there were none.
+    evidence : the evidence pack as HTML; empty where there is none.
     stability : JSON: how the probabilities do by month and by segment; empty where there was no test.
     """
 
@@ -98,6 +100,7 @@ class Training:
     tags: Mapping[str, str]
     rungs: Sequence[RungRun] = ()
     court: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    evidence: str = ""
     stability: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -256,6 +259,8 @@ def _log_files(client: Any, run_id: str, training: Training, folder: Path) -> No
     importance_plot(training.importance).savefig(folder / "plots" / "importance.png")
     if MAIN in training.evaluations:
         reliability_plot(training.evaluations[MAIN]).savefig(folder / "plots" / "reliability.png")
+    if training.evidence:
+        (folder / EVIDENCE).write_text(training.evidence, encoding="utf-8")
     training.judged.save(folder / JUDGED)
     client.log_artifacts(run_id, str(folder))
 
