@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from mlflow import MlflowClient
 
 from conftest import small_config
 from propensity import workflow
 from propensity.configfile import load_config
 from propensity.errors import FeatureMismatch, RegistryError
 from propensity.features.frame import features_of
+from propensity.recording import left_evidence
 from propensity.scoring.gate import CAUSES
 from propensity.scoring.score import score_parts
 from propensity.session import Progress, opened
@@ -123,11 +125,30 @@ def test_one_and_two_threads_give_the_same_bytes(run, tmp_path, threads):
     assert digests(again.out) == digests(run.score.out)
 
 
-def test_training_again_gives_the_same_model(run, tmp_path):
+def test_training_again_gives_the_same_model_and_evidence(run, tmp_path):
     again = workflow.train(small_config(run.world, tmp_path, "engine.threads=1"))
+    assert again.evidence.name == run.train.evidence.name
+    assert again.evidence.read_bytes() == run.train.evidence.read_bytes()
     assert again.trained.final.digest == run.train.trained.final.digest
     assert again.trained.judged.digest == run.train.trained.judged.digest
     assert again.trained.evaluations["model"] == run.train.trained.evaluations["model"]
+
+
+def test_the_evidence_pack_lies_in_the_reports_folder_and_with_the_run(run, tmp_path):
+    assert list((run.place / "reports").iterdir()) == [run.train.evidence]
+    assert run.train.to_dict()["evidence"] == str(run.train.evidence)
+    client = MlflowClient(tracking_uri=f"sqlite:///{run.place / 'mlflow.db'}")
+    kept = client.download_artifacts(run.train.registered.run_id, "evidence.html", str(tmp_path))
+    assert Path(kept).read_bytes() == run.train.evidence.read_bytes()
+
+
+def test_a_folder_that_takes_no_page_costs_a_warning_and_not_the_training(run, tmp_path):
+    (tmp_path / "file").touch()
+    config = small_config(run.world, tmp_path, f"paths.reports={tmp_path / 'file' / 'reports'}")
+    found, warnings = left_evidence(config, run.train.trained, "<p>")
+    assert found is None
+    assert len(warnings) == 1
+    assert "Set paths.reports to another folder" in warnings[0]
 
 
 def test_the_forward_test_is_newer_than_the_past_by_a_horizon(run):

@@ -7,16 +7,38 @@ from pathlib import Path
 import jupytext
 import nbclient
 
+from conftest import tracked
+
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+def executed(name):
+    """The code cells of a notebook with what they gave."""
+    book = jupytext.read(NOTEBOOKS / name)
+    place = {"metadata": {"path": str(NOTEBOOKS)}}
+    nbclient.NotebookClient(book, timeout=300, kernel_name="python3", resources=place).execute()
+    return [cell for cell in book.cells if cell.cell_type == "code"]
 
 
 def test_the_first_call_list(monkeypatch):
     monkeypatch.setenv("PROPENSITY_NOTEBOOK_LEADS", "500")
-    book = jupytext.read(NOTEBOOKS / "01_first_call_list.py")
-    place = {"metadata": {"path": str(NOTEBOOKS)}}
-    nbclient.NotebookClient(book, timeout=300, kernel_name="python3", resources=place).execute()
-    cells = [cell for cell in book.cells if cell.cell_type == "code"]
+    cells = executed("01_first_call_list.py")
     outputs = [output for cell in cells for output in cell.outputs]
     assert [output for output in outputs if output.output_type != "execute_result"] == []
     assert "leads to call as of 2026-06-01" in cells[-1].outputs[0]["data"]["text/plain"]
     assert "<td" in cells[-1].outputs[0]["data"]["text/html"]
+
+
+def test_train_and_compare(monkeypatch, tmp_path):
+    monkeypatch.setenv("PROPENSITY_NOTEBOOK_LEADS", "400")
+    monkeypatch.setenv("PROPENSITY_NOTEBOOK_FOLDER", str(tmp_path))
+    tracked(tmp_path)
+    cells = executed("02_train_and_compare.py")
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert [output for output in outputs if output.output_type != "execute_result"] == []
+    shown = [output["data"] for output in outputs]
+    tables = [data["text/html"] for data in shown if "<table" in data.get("text/html", "")]
+    assert tables[0].count("training-") == 2
+    assert "scorecard" in tables[1]
+    assert "In short" in next(data["text/html"] for data in shown if "srcdoc" in data.get("text/html", ""))
+    assert shown[-1]["text/plain"] == "{'the same page': True}"

@@ -2,6 +2,7 @@ import json
 import re
 import socket
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -69,6 +70,12 @@ def test_files_of_the_run(files, training):
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["propensity"] == propensity.__version__
     assert set(environment) > {"python", "lightgbm", "numpy", "duckdb", "machine"}
+
+
+def test_the_evidence_pack_is_kept_with_the_run_as_it_is(client, store, training, tmp_path):
+    done = log_training(replace(store, model_name="evident"), replace(training, evidence="<p>évidence</p>\n"))
+    found = client.download_artifacts(done.run_id, "evidence.html", str(tmp_path))
+    assert Path(found).read_bytes() == "<p>évidence</p>\n".encode()
 
 
 def test_config_is_kept_without_its_secrets(files):

@@ -61,9 +61,14 @@ class Curve:
     joined: bool = True
 
 
-def bars(rows: Sequence[Bar], *, says: str, balanced: bool = False) -> Markup:
-    """Bars to the right of 0; where `balanced`, to both sides of it: filled to the right, hollow to the left."""
-    largest = max((abs(row.value) for row in rows), default=0.0) or 1.0
+def bars(rows: Sequence[Bar], *, says: str, balanced: bool = False, largest: float | None = None) -> Markup:
+    """Bars to the right of 0; where `balanced`, to both sides of it: filled to the right, hollow to the left.
+
+    `largest` is the value of the longest bar there can be, where several charts share a scale.
+    """
+    if largest is None:
+        largest = max((abs(row.value) for row in rows), default=0.0)
+    largest = largest or 1.0
     left, right = _MARGIN, WIDTH - _MARGIN - 70
     zero = (left + right) / 2 if balanced else left
     reach = (right - left) / 2 if balanced else right - left

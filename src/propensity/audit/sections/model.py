@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 from propensity.audit.charts import Bar, Curve, Interval, bars, curves, intervals
@@ -247,12 +248,18 @@ def drivers(facts: Facts) -> Section:
                 "odds of the average lead of the test, as the model weighs this feature alone"
                 + (f" (pushes are stretched by {found.stretch:.2f}, which is what calibration does to them on average)." if found.stretch != 1 else ".")
             ),
-            *(block for effect in found.effects for block in _effect(effect)),
+            *(_effect(effect, _widest(found.effects)) for effect in found.effects),
+            _factors(found.effects),
         ),
     )  # fmt: skip
 
 
-def _effect(effect: FeatureEffect) -> tuple[Block, ...]:
+def _widest(effects: Sequence[FeatureEffect]) -> float:
+    """The log of the factor furthest from 1: the scale that all effects share."""
+    return max(abs(math.log(each.odds)) for effect in effects for each in effect.values)
+
+
+def _effect(effect: FeatureEffect, widest: float) -> Drawing:
     rows = [
         Bar(f"{each.value}  ({each.rows:,} snapshots)", math.log(each.odds), _factor(each.odds))
         for each in effect.values
@@ -261,9 +268,17 @@ def _effect(effect: FeatureEffect) -> tuple[Block, ...]:
     name = quoted(effect.feature, most=90)
     says = f"Odds by {name}: " + "; ".join(f"{each.value} {_factor(each.odds)}" for each in effect.values)
     caption = f"{quoted(effect.concept)}: {name}{unit}. Filled to the right: likelier than average; hollow to the left: less likely."
-    table = tuple((each.value, f"{each.rows:,}", f"{each.odds:.2f}") for each in effect.values)
-    grid = Grid(f"Factor on the odds by {name}", ("value", "snapshots", "factor"), table, "lrr")
-    return (Drawing(bars(rows, says=says, balanced=True), caption), Fold(f"{name} in numbers", (grid,)))
+    return Drawing(bars(rows, says=says, balanced=True, largest=widest), caption)
+
+
+def _factors(effects: Sequence[FeatureEffect]) -> Fold:
+    rows = tuple(
+        (quoted(effect.feature, most=90), each.value, f"{each.rows:,}", f"{each.odds:.2f}")
+        for effect in effects
+        for each in effect.values
+    )
+    head = ("feature", "value", "snapshots", "factor on the odds")
+    return Fold("The factors in numbers", (Grid("Factors on the odds", head, rows, "llrr"),))
 
 
 def _factor(odds: float) -> str:

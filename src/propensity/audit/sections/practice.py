@@ -84,7 +84,7 @@ def _compared(found: Practices) -> tuple[Block, ...]:
         "95 %",
         "lift (95 %)",
         "model's gain (95 %)",
-        "lists where the model held more",
+        "model ahead in lists",
     )
     return (
         Drawing(
