@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # MLflow logs each migration and, before it raises, whole tracebacks; what matters is in our error.
 _CHATTY: Final = ("mlflow", "alembic", "urllib3", "sqlalchemy", "sqlalchemy.engine")
-_FOREIGN: Final = r"(mlflow|alembic|sqlalchemy|google|pydantic)(\.|$)"
+_FOREIGN: Final = r"(mlflow|alembic|sqlalchemy|google|pydantic|tqdm)(\.|$)"
 _LONGEST: Final = 400
 _RETRIES: Final = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 

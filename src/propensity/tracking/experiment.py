@@ -125,9 +125,7 @@ def log_training(store: Store, training: Training) -> Registered:
     with opened(store) as client:
         experiment = _experiment(client, store)
         run_id = str(
-            client.create_run(
-                experiment, run_name=f"training-{training.final.digest[:12]}", tags=_tags(training)
-            ).info.run_id
+            client.create_run(experiment, run_name=_run_name(training), tags=_tags(training)).info.run_id
         )
         try:
             with tempfile.TemporaryDirectory(prefix="propensity-") as folder:
@@ -193,6 +191,11 @@ def _experiment(client: Any, store: Store) -> str:
     return str(found.experiment_id)
 
 
+def _run_name(training: Training) -> str:
+    """The rung that became the model, and the model's digest: what tells two trainings apart at a glance."""
+    return f"{training.tags.get('rung', 'training')}-{training.final.digest[:12]}"
+
+
 def _tags(training: Training) -> dict[str, str]:
     return {
         **_own_tags(training.tags),
@@ -203,8 +206,11 @@ def _tags(training: Training) -> dict[str, str]:
 
 def _own_tags(tags: Mapping[str, str]) -> dict[str, str]:
     # The last three would otherwise be MLflow's to fill: with the account, the program's path, a guess.
+    own = {key: str(masked(value, key)) for key, value in tags.items()}
     return {
-        **{key: str(masked(value, key)) for key, value in tags.items()},
+        **own,
+        # What MLflow shows as the run's description.
+        **({"mlflow.note.content": own["why"]} if own.get("why") else {}),
         "propensity_version": version("propensity"),
         "mlflow.user": "propensity",
         "mlflow.source.name": "propensity",
