@@ -71,7 +71,7 @@ def test_the_funnel_counts_each_lead_in_each_stage_that_it_reached(facts, small_
 def test_blocked_columns_come_first_and_the_clear_ones_last(page):
     said = section(page, "court")
     assert said.index("call_minutes") < said.index("budget_round") < said.index("clear columns")
-    assert "keep this model from being promoted" in said
+    assert "this keeps the model from being promoted" in said
     assert "the form asks for it" in said
     assert "unread" not in said
 
@@ -118,7 +118,7 @@ def test_limits_are_facts_of_this_training(facts):
     found = " ".join(trust.limits_of(facts))
     assert "accounts have no history" in found
     assert "3 columns may know the outcome" in found
-    assert "1 suspect columns are used because" in found
+    assert "1 suspect column in use, because" in found
     assert "accounts have no history" not in " ".join(trust.limits_of(replace(facts, account_history=True)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from propensity.audit.charts import Bar, bars
 from propensity.audit.report import Bullets, Drawing, Grid, Section, Words, listed, plain, quoted
-from propensity.audit.sections.facts import Facts, day, percent, span, told
+from propensity.audit.sections.facts import Facts, day, many, percent, span, told
 
 _MOST_RULES = 5
 
@@ -12,29 +12,49 @@ _MOST_RULES = 5
 def outcome(facts: Facts) -> Section:
     """What counts as conversion, within what time, seen from when."""
     config = facts.config
-    days, lag = config.outcome.horizon_days, config.outcome.recording_lag_days
     if facts.flat:
         what = "the lead's outcome column says yes"
     else:
         later = [quoted(stage) for stage in config.outcome.later_stages]
         what = f"first entry into {quoted(config.outcome.stage)}"
         what += f", or a later stage ({listed(later)})" if later else ""
-    left = [quoted(stage) for stage in config.outcome.disqualified_stages]
     rows = [
         ("conversion", what),
-        ("horizon", f"{days} days from the date of the list (as_of)"),
-        ("recording lag allowed for", f"{lag:g} days"),
-        ("counts as no conversion", "none of these within the horizon" + (f", or {listed(left)} first" if left and not facts.flat else "")),
+        *(_flat_rows(facts) if facts.flat else _dated_rows(facts)),
         ("dates looked at", span(facts.trained.final.metadata["as_of"]) or "the data have no dates"),
         ("capacity", _capacity(facts)),
-    ]  # fmt: skip
+    ]
+    one = (
+        "one lead as it was known when it was created"
+        if facts.flat
+        else "one lead as it was known at one date, its as_of"
+    )
     intro = (
-        "One row of the data behind this page (a snapshot) is one lead as it was known at one date, its as_of. Only what "
-        "had happened and was recorded strictly before that date was used; what came after is what was predicted."
+        f"One row of the data behind this page (a snapshot) is {one}. Only what had happened and was recorded strictly before "
+        "was used; what came after is what was predicted."
     )
     return Section(
         "outcome", "What was predicted", (Words(intro), Grid("The outcome", (), tuple(rows), "ll"))
     )
+
+
+def _flat_rows(facts: Facts) -> list[tuple[str, str]]:
+    days = facts.config.outcome.horizon_days
+    rows = [("horizon", "none: the data say whether a lead converted, not when")]
+    if facts.through is not None:
+        rows.append(("left out as too young to know", f"leads of the newest {days} days"))
+    return rows
+
+
+def _dated_rows(facts: Facts) -> list[tuple[str, str]]:
+    outcome = facts.config.outcome
+    left = [quoted(stage) for stage in outcome.disqualified_stages]
+    none = "none of these within the horizon" + (f", or {listed(left)} first" if left else "")
+    return [
+        ("horizon", f"{outcome.horizon_days} days from the date of the list (as_of)"),
+        ("recording lag allowed for", f"{outcome.recording_lag_days:g} days"),
+        ("counts as no conversion", none),
+    ]
 
 
 def _capacity(facts: Facts) -> str:
@@ -43,10 +63,10 @@ def _capacity(facts: Facts) -> str:
         ("lists", facts.config.lists.capacity),
     ):
         if configured is not None:
-            return f"{configured:,} leads a list ({key}.capacity)"
+            return f"{many(configured, 'lead')} a list ({key}.capacity)"
     if facts.practices is None:
         return "not configured (lists.capacity)"
-    return f"not configured (lists.capacity); this page takes {facts.practices.capacity:,} leads a list"
+    return f"not configured (lists.capacity); this page takes {many(facts.practices.capacity, 'lead')} a list"
 
 
 def data(facts: Facts) -> Section:

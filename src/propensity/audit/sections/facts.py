@@ -114,6 +114,15 @@ def amount(value: float) -> str:
     return f"{value:,.1f}".removesuffix(".0") if abs(value) < 10 else f"{value:,.0f}"  # noqa: PLR2004
 
 
+def many(count: int, word: str) -> str:
+    """A count with its word.
+
+    >>> many(1, "column"), many(1200, "column")
+    ('1 column', '1,200 columns')
+    """
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def within(found: Metric, *, decimals: int | None = None) -> str:
     """The 95 % interval in words, `54 to 68`; `unknown` where there is none."""
     if not (math.isfinite(found.low) and math.isfinite(found.high)):

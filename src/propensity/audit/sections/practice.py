@@ -25,7 +25,7 @@ def at_capacity(found: Practices, happened: str) -> str:
     called, mean = found.whole.called, "" if count == 1 else " on average"
     where = "the one list" if count == 1 else f"each of {count:,} lists"
     return (
-        f"Of the {amount(called)} leads at the top of {where}, {amount(model.value)}{mean} (95 % {within(model)}) {happened}, "
+        f"Of the {amount(called)} {'lead' if called == 1 else 'leads'} at the top of {where}, {amount(model.value)}{mean} (95 % {within(model)}) {happened}, "
         f"whoever called them; as many at random would have held {amount(chance.value)}."
     )
 
@@ -117,7 +117,7 @@ def backtest(facts: Facts) -> Section:
     if found is None:
         text = (
             "No backtest of this configuration on these data was found. One would rebuild past lists with what was known then "
-            "and train anew at each: run propensity backtest with the same --config, then train again to have it here."
+            "and train anew at each: run propensity backtest with the same configuration, then train again to have it here."
         )
         return Section("backtest", title, (Words(text),))
     return Section("backtest", title, _backtested(found))

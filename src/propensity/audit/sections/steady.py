@@ -97,7 +97,7 @@ def _grid(caption: str, parts: Sequence[Slice]) -> Grid:
             f"{one.rows:,}",
             f"{one.conversions:,}",
             amount(one.expected),
-            f"{percent(one.rate.value)} ({percent(one.rate.low)} to {percent(one.rate.high)})",
+            f"{percent(one.rate.value)} ({one.rate.low * 100:.1f} to {one.rate.high * 100:.1f})",
             percent(one.mean_probability),
         )
         for one in named

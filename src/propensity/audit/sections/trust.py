@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from propensity.audit.leakage import ColumnVerdict
 from propensity.audit.report import Block, Bullets, Fold, Grid, Section, Words, plain, quoted
-from propensity.audit.sections.facts import Facts, day, percent, told
+from propensity.audit.sections.facts import Facts, day, many, percent, told
 from propensity.starting.names import is_personal
 from propensity.stats import wilson
 
@@ -45,7 +45,7 @@ def court(facts: Facts) -> Section:
     if blocking:
         names = ", ".join(quoted(verdict.name) for verdict in blocking)
         first = Words(
-            f"{len(blocking):,} of {len(fed):,} columns may know the outcome, and keep this model from being promoted: {names}.",
+            f"{len(blocking):,} of {many(len(fed), 'column')} may know the outcome, and this keeps the model from being promoted: {names}.",
             "alarm",
         )
     else:
@@ -109,7 +109,7 @@ def _of_court(facts: Facts) -> list[str]:
     blocking = facts.court.blocking
     if blocking:
         found.append(
-            f"{len(blocking):,} columns may know the outcome; as long as they feed the model, every figure here may be too good"
+            f"{many(len(blocking), 'column')} may know the outcome; as long as that feeds the model, every figure here may be too good"
         )
     declared = [
         verdict
@@ -118,7 +118,7 @@ def _of_court(facts: Facts) -> list[str]:
     ]
     if declared:
         found.append(
-            f"{len(declared):,} suspect columns are used because the configuration declares them known in time; the page trusts that"
+            f"{many(len(declared), 'suspect column')} in use, because the configuration says: known in time; the page trusts that"
         )
     if not facts.court.verdicts:
         found.append("no column was tried for knowing the outcome")
