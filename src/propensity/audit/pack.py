@@ -136,7 +136,9 @@ def backtest_on(folder: Path, trained: Trained) -> Mapping[str, Any] | None:
     theirs = (found.get("data") or {}).get("tables", {})
     same = {n: t["sha256"] for n, t in tables.items()} == {n: t.get("sha256") for n, t in theirs.items()}
     alike = found.get("spec_hash") == trained.final.spec_hash
-    return found if same and alike and found.get("horizon_days") == trained.final.horizon_days else None
+    # A backtest of flat data has no horizon.
+    horizon = found.get("horizon_days") in (None, trained.final.horizon_days)
+    return found if same and alike and horizon else None
 
 
 def _practices(canonical: Canonical, trained: Trained) -> tuple[Practices, tuple[str, ...]]:
