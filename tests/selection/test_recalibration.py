@@ -97,6 +97,18 @@ def test_where_the_base_rate_wanders_the_map_follows(moving):
     assert facts["moved"]["intercept"] != 0
 
 
+def test_a_level_that_moved_only_lately_is_followed_though_no_fold_asked_for_it():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=ROWS)
+    level = np.where(np.arange(ROWS) < 0.715 * ROWS, -2.0, -0.5)
+    frame = frame_of({"x": x}, rng.random(ROWS) < 1 / (1 + np.exp(-(level + x))))
+    found = train_and_judge(frame, recipe(), dated=True, lineage={}, parameters={})
+    assert found.recalibration.chosen == "intercept"
+    assert not any(trial.took for trial in found.recalibration.trials)
+    assert "which is beyond noise" in found.recalibration.reason
+    assert found.judged.metadata["moved"]["intercept"] > 0.1
+
+
 def test_following_changes_no_order(moving):
     frame = moving.test
     margin = moving.judged.margin(frame.values)

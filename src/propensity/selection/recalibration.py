@@ -15,10 +15,9 @@ import numpy as np
 from propensity.model.calibration import Platt, fit_calibrator
 from propensity.model.recalibration import Kind, fit_shift, shifted
 from propensity.model.rungs import HeldOut
-from propensity.selection.rolling import PERIODS, Clock, Moved, newest_matured, rolled
+from propensity.selection.rolling import Clock, newest_level, newest_matured, rolled
 from propensity.stats.bootstrap import LEVEL, Difference, paired
 from propensity.stats.evaluation import json_safe
-from propensity.stats.metrics import log_loss, roc_auc
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from propensity.features.frame import FeatureFrame
     from propensity.model.calibration import Floats
     from propensity.model.rungs import Learned
-    from propensity.timeline.splits import Split
 
     Ints = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
@@ -160,7 +158,33 @@ def choose(learned: Learned, past: FeatureFrame, clock: Clock | None, config: Co
             f"{WORDS[asked]} refitted on the newest {window or ASKED_MONTHS} matured months, as asked for"
         )
         return replace(base, chosen=asked, months=window or ASKED_MONTHS, reason=reason, simulated=asked)
-    return _contest(rows, (window,) if window is not None else MONTHS, config, base)
+    found = _contest(rows, (window,) if window is not None else MONTHS, config, base)
+    return found if found.chosen != STATIC else _followed(found, learned, held, past, clock, window)
+
+
+def _followed(
+    found: Recalibration,
+    learned: Learned,
+    held: HeldOut,
+    past: FeatureFrame,
+    clock: Clock,
+    window: int | None,
+) -> Recalibration:
+    """Move the level where the newest months contradict it beyond noise, though no earlier fold asked for it.
+
+    What the folds saw is whether moving paid before; that the base rate has moved by now shows in the newest months alone.
+    """
+    months = window or ASKED_MONTHS
+    said = based(learned, found).calibrator.transform(held.margin)
+    cluster = np.unique(past.groups[held.rows].astype(str), return_inverse=True)[1]
+    level = newest_level(clock.take(held.rows), said, past.y[held.rows], cluster, months=months)
+    words = f"the newest {months} months hold {level.observed:,.0f} conversions where it expects {level.expected:,.1f}"
+    if level.p_value >= 1 - LEVEL:
+        return replace(found, reason=f"{found.reason}; {words}, which is within noise")
+    return replace(
+        found, chosen="intercept", months=months, simulated="intercept",
+        reason=f"level alone refitted on the newest {months} matured months: {words}, which is beyond noise",
+    )  # fmt: skip
 
 
 def _based(rows: _Validation, config: Config) -> tuple[_Validation, Recalibration]:
@@ -324,68 +348,4 @@ def moved(
         forecast=calibrator.transform(newest.margin),
         facts={**learned.facts, **facts},
         held_out=newest,
-    )
-
-
-def on_the_test(
-    how: Recalibration,
-    learned: Learned,
-    frame: FeatureFrame,
-    split: Split,
-    clock: Clock | None,
-    config: Config,
-) -> Recalibration:
-    """Report what rolling would have given on the test, period by period; nothing is decided by it.
-
-    At each period's first instant the map is refitted on the held-out rows of the past and on the rows after it, as far
-    as they had matured by then: what production would have known.
-
-    Parameters
-    ----------
-    learned
-        The rung as it learned from the past, its map not moved.
-    frame, clock
-        All snapshots, and their times.
-    """
-    held = learned.held_out
-    if clock is None or held is None or config.model.recalibration == STATIC or learned.recipe != "forward":
-        return how
-    later = np.flatnonzero(~split.past)
-    rows = np.concatenate([np.flatnonzero(split.past)[held.rows], later])
-    said = np.concatenate(
-        [learned.calibrator.transform(held.margin), learned.probability(frame.values.take(later))]
-    )
-    y, times, targets = frame.y[rows].astype(np.float64), clock.take(rows), split.test[rows]
-    if not 0 < y[targets].sum() < targets.sum():
-        return how
-    rolling, moves = rolled(times, said, y, targets, kind=how.simulated, months=how.months)
-    cluster = np.unique(frame.groups.astype(str), return_inverse=True)[1][rows]
-    difference = paired(
-        y[targets], said[targets], rolling[targets], seed=config.model.seed, cluster=cluster[targets],
-        resamples=config.model.resamples, metrics=(_DECISIVE,),
-    )[_DECISIVE]  # fmt: skip
-    by_month = tuple(
-        _month(move, times.period == move.period, targets, said, rolling, y, dated=not clock.assumed)
-        for move in moves
-    )
-    return replace(how, by_month=by_month, gain=-difference.value, low=-difference.high, high=-difference.low)
-
-
-def _month(
-    move: Moved, here: Flags, targets: Flags, said: Floats, rolling: Floats, y: Floats, *, dated: bool
-) -> Month:
-    rows = here & targets
-    month = np.datetime64(move.period, "M") if dated else None
-    return Month(
-        name=f"part {move.period + 1} of {PERIODS}" if month is None else str(month),
-        rows=int(rows.sum()),
-        conversions=int(y[rows].sum()),
-        static=log_loss(y[rows], said[rows]),
-        rolling=log_loss(y[rows], rolling[rows]),
-        expected_static=float(said[rows].sum()),
-        expected_rolling=float(rolling[rows].sum()),
-        slope=move.shift.slope,
-        intercept=move.shift.intercept,
-        learned_from=move.rows,
-        roc_auc=roc_auc(y[rows], said[rows]) if 0 < y[rows].sum() < rows.sum() else None,
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from propensity.model.recalibration import Kind, Shift, applied, fit_shift
 from propensity.selection.ladder import HORIZON_UNIT_US
+from propensity.stats.slices import Level, level_test
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -92,6 +93,14 @@ def newest_matured(clock: Clock, at: int, *, months: int) -> Flags:
         return known
     periods = np.unique(clock.period[known])
     return known & (clock.period >= periods[-min(months, periods.size)])
+
+
+def newest_level(
+    clock: Clock, probability: Floats, y: npt.NDArray[Any], cluster: npt.NDArray[Any], *, months: int
+) -> Level:
+    """Test whether the newest `months` periods of matured rows (n,) hold the conversions that their probabilities say."""
+    newest = newest_matured(clock, int(clock.order.max()) + clock.delay, months=months)
+    return level_test(y[newest], probability[newest], cluster[newest])
 
 
 def rolled(

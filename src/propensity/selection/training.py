@@ -13,7 +13,8 @@ from propensity.model.bundle import Bundle, FeatureColumn, Tiers, assembled
 from propensity.model.intervals import Intervals
 from propensity.selection.attention import WITHOUT, learned_without
 from propensity.selection.ladder import Ladder, climb, horizon_in_order, relearn
-from propensity.selection.recalibration import Clock, Recalibration, based, choose, moved, on_the_test
+from propensity.selection.recalibration import Clock, Recalibration, based, choose, moved
+from propensity.selection.rehearsal import on_the_test
 from propensity.selection.stability import Stability, stability
 from propensity.stats.evaluation import Evaluation, evaluate, json_safe
 from propensity.timeline.splits import Split, forward_split, random_split
