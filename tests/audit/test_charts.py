@@ -46,6 +46,13 @@ def test_an_interval_lies_about_its_dot_and_nan_is_not_drawn():
     assert "nan" not in svg
 
 
+def test_values_that_differ_by_rounding_alone_make_a_chart():
+    row = Interval("base rate", 1.0 - 1e-13, 1.0 - 1e-13, 1.0, "1.00")
+    svg = intervals([row], says="x", tick=str, reference=1.0)
+    ticks = re.findall(r'<line class="grid" x1="([\d.]+)"', svg)
+    assert len(set(ticks)) == len(ticks) > 1
+
+
 def test_everything_is_inside_the_picture():
     svg = curves(
         [Curve("a" * 80, [0, 0.5, 1], [0, 0.97, 1]), Curve("b", [0, 1], [0, 1], [(0, 0), (0.9, 1)])],

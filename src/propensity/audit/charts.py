@@ -21,6 +21,7 @@ _LABEL: Final = 12
 _AXIS: Final = 34
 _BAR: Final = 11
 _LONGEST_LABEL: Final = 50
+_ALIKE: Final = 1e-6
 _TICKS: Final = 5
 _PLOT_HEIGHT: Final = 230
 _LEFT: Final = 42
@@ -231,7 +232,9 @@ def _ticks(low: float, high: float) -> list[float]:
     >>> _ticks(0.0, 0.43)
     [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
     """
-    span = high - low if high > low else max(abs(high), 1.0)
+    size = max(abs(low), abs(high), 1e-9)
+    # Values that differ by rounding alone would give ticks that are all the same.
+    span = high - low if high - low > _ALIKE * size else max(size, 1.0)
     rough = span / _TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(times * power for times in (1, 2, 2.5, 5, 10) if times * power >= rough * (1 - 1e-9))
