@@ -32,11 +32,6 @@ class CourtConfig(Model):
         gt=0,
         description="what it adds to the others, over what they tell together (at least an AUC of 0.75), in squared d'",
     )
-    added_share_on_record: Real = Field(
-        default=0.12,
-        gt=0,
-        description="as added_share, where there is a stage history: more is known, so an honest column adds less",
-    )
     synergy: Real = Field(
         default=1.5,
         gt=0,
@@ -96,7 +91,3 @@ class CourtConfig(Model):
         default={},
         description="acts and stages (as the verdicts name them) that are known in time, and why; columns say it themselves",
     )
-
-    def beside_history(self) -> CourtConfig:
-        """The thresholds where there is a stage history."""
-        return self.model_copy(update={"added_share": self.added_share_on_record})

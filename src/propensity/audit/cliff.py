@@ -19,7 +19,6 @@ from propensity.timeline.history import SNAPSHOT, cut
 from propensity.timeline.snapshots import LABEL
 
 if TYPE_CHECKING:
-    from propensity.features.spec import Feature
     from propensity.sources.canonical import Canonical
 
 Floats = npt.NDArray[np.float64]
@@ -53,43 +52,58 @@ def cliffs(canonical: Canonical, frame: FeatureFrame) -> tuple[Cliff, ...]:
     frame
         Labelled snapshots; their labels stay as they are.
     """
-    features = [feature for feature in frame.features if feature.over in _FACTS and feature.kind == "number"]
-    if not features:
+    strongest = _strongest(canonical, frame)
+    if not strongest:
         return ()
-    earlier = _earlier(canonical, frame, features)
-    ids = earlier[SNAPSHOT].to_numpy()
-    rows = np.isin(frame.table[SNAPSHOT].to_numpy(), ids)
+    earlier = _earlier(canonical, frame, {feature for feature, _ in strongest.values()})
+    rows = np.isin(frame.table[SNAPSHOT].to_numpy(), earlier[SNAPSHOT].to_numpy())
     same = frame.take(rows)
     y = same.y.astype(np.int64)
     if len(y) == 0 or y.min() == y.max():
         return ()
     cluster = np.unique(groups_of(same.table), return_inverse=True)[1].astype(np.int64)
-    strongest: dict[str, tuple[str, Floats, Separation]] = {}
-    for feature in features:
-        values = _filled(same.table[feature.name])
-        found = separation(y, values)
-        if found.auc < 0.5:  # noqa: PLR2004 - chance
-            values, found = -values, replace(found, auc=1 - found.auc, influence=-found.influence)
-        name = f"{feature.over}: {feature.concept}"
-        if name not in strongest or found.auc > strongest[name][2].auc:
-            strongest[name] = (feature.name, values, found)
     z = critical(canonical.config.court.false_alarms, len(strongest))
-    found = [
-        _fallen(name, feature, now, _turned(earlier, feature, values, same), y, cluster, z)
-        for name, (feature, values, now) in strongest.items()
-        if now.auc - z * now.error(cluster) >= 0.5 + _LEAST_POWER
-    ]
+    found: list[Cliff] = []
+    for name, (feature, turn) in strongest.items():
+        now = separation(y, turn * _filled(same.table[feature]))
+        if now.auc - z * now.error(cluster) >= 0.5 + _LEAST_POWER:
+            found.append(_fallen(name, feature, now, turn * _filled(earlier[feature]), y, cluster, z))
     return tuple(sorted(found, key=lambda cliff: (-cliff.lost, cliff.name)))
 
 
-def _earlier(canonical: Canonical, frame: FeatureFrame, features: list[Feature]) -> Any:
+def _strongest(canonical: Canonical, frame: FeatureFrame) -> dict[str, tuple[str, float]]:
+    """Concept to the feature of facts that tells most, and 1.0, or -1.0 where fewer means more conversions.
+
+    Only those that tell something: each costs a part of the query that computes it a day earlier.
+    """
+    y = frame.y.astype(np.int64)
+    cluster = np.unique(groups_of(frame.table), return_inverse=True)[1].astype(np.int64)
+    best: dict[str, tuple[str, float, Separation]] = {}
+    for feature in frame.features:
+        if feature.over not in _FACTS or feature.kind != "number":
+            continue
+        values, turn = _filled(frame.table[feature.name]), 1.0
+        found = separation(y, values)
+        if found.auc < 0.5:  # noqa: PLR2004 - chance
+            turn, found = -1.0, replace(found, auc=1 - found.auc, influence=-found.influence)
+        name = f"{feature.over}: {feature.concept}"
+        if name not in best or found.auc > best[name][2].auc:
+            best[name] = (feature.name, turn, found)
+    z = critical(canonical.config.court.false_alarms, max(1, len(best)))
+    return {
+        name: (feature, turn)
+        for name, (feature, turn, found) in best.items()
+        if found.auc - z * found.error(cluster) >= 0.5 + _LEAST_POWER
+    }
+
+
+def _earlier(canonical: Canonical, frame: FeatureFrame, needed: set[str]) -> Any:
     keys: Any = canonical.engine.register("court_earlier", frame.table.select([*KEYS, LABEL]))
     leads: Any = canonical.tables["leads"]
     spine = keys.join(leads.select("lead_id", "created_at"), "lead_id")
     step = ibis.interval(days=DAY.days)
     spine = spine.mutate(as_of=spine["as_of"] - step)
     spine = spine.filter(spine["created_at"] < spine["as_of"])
-    needed = {feature.name for feature in features}
     every = [f for f in possible_features(canonical) if f.over in _FACTS and f.name in needed]
     table = assemble(cut(canonical, spine), every, [SNAPSHOT], canonical.config.features)
     return canonical.engine.collect(table.order_by(SNAPSHOT))
@@ -100,13 +114,6 @@ def _filled(column: Any) -> Floats:
     values = column.to_pandas().to_numpy(dtype=np.float64, na_value=np.nan)
     known = values[~np.isnan(values)]
     return np.where(np.isnan(values), (known.min() if len(known) else 0.0) - 1.0, values)
-
-
-def _turned(earlier: Any, feature: str, now: Floats, same: FeatureFrame) -> Floats:
-    """The earlier values, turned as the present ones were."""
-    values = _filled(earlier[feature])
-    upright = np.array_equal(now, _filled(same.table[feature]))
-    return values if upright else -values
 
 
 def _fallen(

@@ -180,7 +180,7 @@ def _too_few(docket: Docket | None, least: int) -> str:
 
 
 def _tried_leads(canonical: Canonical, docket: Docket, through: datetime | None) -> dict[str, ColumnVerdict]:
-    court = canonical.config.court if canonical.flat else canonical.config.court.beside_history()
+    court = canonical.config.court
     instant = None if through is None else through.timestamp() * 1e6
     clocks = clocks_of(canonical, docket, list(docket.leads), instant)
     columns = {column.name: column for column in (*docket.bench.columns, *docket.bench.candidates)}
@@ -212,7 +212,7 @@ def tried_snapshots(
     canonical: Canonical, frame: FeatureFrame, found: Mapping[str, ColumnVerdict]
 ) -> dict[str, ColumnVerdict]:
     """Add what speaks against each column beside the features whose time is on record, and the cliffs, to `found`."""
-    court = canonical.config.court.beside_history()
+    court = canonical.config.court
     if frame.y.min() == frame.y.max():
         return dict(found)
     dockets, drawn = snapshot_dockets(canonical, frame)
