@@ -10,21 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import CONFIG, small_config
+from conftest import CONFIG, small_config, tracked
 from propensity.errors import UsageError
 from propensity.tour import tour
-
-
-def test_the_demo_runs_twice_in_the_same_place_and_shows_the_truth(tmp_path):
-    config = small_config(tmp_path / "data", tmp_path)
-    first = tour(config, leads=500, months=24, seed=7)
-    assert first.promoted is not None
-    assert first.truth.rows == first.trained.trained.evaluations["model"].rows
-    assert first.truth.metrics["roc_auc"].value > 0.7
-    again = tour(config, leads=400, months=24, seed=8)
-    assert again.scored.version == "2"
-    assert again.scored.scored == 400
-    assert (again.promoted is None) == bool(again.refusal)
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
@@ -35,11 +23,11 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path):
     assert (tmp_path / "data" / "mine.csv").read_text() == "precious"
 
 
-def test_the_last_screen_has_the_funnel_the_truth_and_the_list(tmp_path: Path):
+def test_the_demo_shows_the_funnel_the_truth_and_the_list_and_runs_again_in_the_same_place(tmp_path: Path):
     settings = [
         f"data.folder={tmp_path / 'data'}",
-        f"tracking.uri=sqlite:///{tmp_path / 'mlflow.db'}",
-        f"paths={{models: {tmp_path / 'models'}, out: {tmp_path / 'out'}, quarantine: {tmp_path / 'quarantine'}}}",
+        tracked(tmp_path),
+        *(f"paths.{name}={tmp_path / name}" for name in ("models", "out", "quarantine", "reports")),
         "model.params={max_trees: 60}",
         "model.resamples=50",
     ]
@@ -64,3 +52,9 @@ def test_the_last_screen_has_the_funnel_the_truth_and_the_list(tmp_path: Path):
         assert words in ended.stdout
     manifest = json.loads((tmp_path / "out" / "2026-06-01" / "manifest.json").read_text())
     assert manifest["counts"]["scored"] == 500
+
+    again = tour(small_config(tmp_path / "data", tmp_path), leads=400, months=24, seed=8)
+    assert again.truth.rows == again.trained.trained.evaluations["model"].rows
+    assert again.truth.metrics["roc_auc"].value > 0.6
+    assert (again.scored.version, again.scored.scored) == ("2", 400)
+    assert (again.promoted is None) == bool(again.refusal)

@@ -199,20 +199,6 @@ def test_scoring_without_a_champion_says_what_to_run(small_world, tmp_path):
         workflow.score(small_config(small_world, tmp_path))
 
 
-def test_promotion_and_rollback_move_the_champion(run, tmp_path):
-    config = small_config(run.world, tmp_path)
-    workflow.train(config)
-    assert workflow.promote(config).to_dict()["former"] is None
-    workflow.train(config)
-    second = workflow.promote(config)
-    assert (second.champion.number, second.former.number) == ("2", "1")
-    assert second.comparison.differences["log_loss"].value == 0
-    assert workflow.score(config, out=tmp_path / "list").version == "2"
-    assert workflow.rollback(config).restored.number == "1"
-    with pytest.raises(RegistryError):
-        workflow.rollback(config)
-
-
 def test_no_personal_data_reaches_the_tracking_store_or_the_models(run):
     with (run.world / "leads.csv").open(newline="", encoding="utf-8") as file:
         leads = list(csv.DictReader(file))
