@@ -19,6 +19,7 @@ from scipy.special import expit
 
 from propensity.features.frame import FeatureFrame
 from propensity.stats.bootstrap import bootstrap, paired
+from propensity.timeline.snapshots import LABEL
 
 if TYPE_CHECKING:
     from propensity.model.rungs import Learned
@@ -72,11 +73,12 @@ def as_it_comes(past: FeatureFrame, test: FeatureFrame) -> Floats:
 def searched(past: FeatureFrame, test: FeatureFrame, flaml: Path, seconds: int) -> Floats:
     """FLAML in its own environment, on the past in the order of time."""
     order = past.time_order
-    past = past.take(np.argsort(order, kind="stable")) if order is not None else past
+    table = past.table if order is None else past.table.take(pa.array(np.argsort(order, kind="stable")))
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         pq.write_table(
-            past.table.select(past.names).append_column("_label", pa.array(past.y)), folder / "past.parquet"
+            table.select([*past.names, LABEL]).rename_columns([*past.names, "_label"]),
+            folder / "past.parquet",
         )
         pq.write_table(test.table.select(test.names), folder / "test.parquet")
         script = Path(__file__).with_name("flaml_rival.py")
