@@ -81,7 +81,7 @@ def court_check(challenger: Bundle, config: Config) -> Check:
     return Check(
         name,
         passed=False,
-        sentence=f"{len(blocking)} columns of the challenger may know the outcome:\n{named}",
+        sentence=f"{len(blocking)} {'column' if len(blocking) == 1 else 'columns'} of the challenger may know the outcome:\n{named}",
         value=len(blocking),
         bound=0,
         step="\n".join(dict.fromkeys(step_for(verdict) for verdict in blocking)),
