@@ -90,11 +90,11 @@ def flat(name: str, found: Trained) -> None:
     y, how = found.test.y, found.recalibration
     assert how is not None
     margin = found.judged.margin(found.test.values)
-    print(f"\n{name}, {found.ladder.chosen}: {how.reason}\n")
+    print(f"\n{name}, {found.ladder.chosen}: {how.base_reason}. Rolling: {how.reason}\n")
     rows: list[tuple[str, Any]] = [
         ("as it comes from the booster or the regression", log_loss(y, Platt().transform(margin))),
-        ("calibrated once, the map that stays", _weighted(how.by_month, "static")),
-        ("calibrated, as registered (moved at the training where chosen)", log_loss(y, found.probability)),
+        ("the map that stays, the margin or a calibrated one", _weighted(how.by_month, "static")),
+        ("as registered (moved at the training where chosen)", log_loss(y, found.probability)),
         (f"rolling, {how.months} months, {how.simulated}", _weighted(how.by_month, "rolling")),
     ]
     print("| probabilities | test log loss |\n|---|---|")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from propensity.model.calibration import Beta, Platt
 from propensity.selection.recalibration import choose
 from propensity.selection.rolling import PERIODS, Clock, newest_level, newest_matured, rolled
 from propensity.selection.training import train_and_judge
@@ -105,18 +106,17 @@ def test_a_level_that_moved_only_lately_is_followed():
     assert found.recalibration.chosen == "intercept"
 
 
-def test_the_newest_months_alone_say_whether_the_level_has_moved():
+def test_the_newest_fold_alone_says_whether_the_level_has_moved():
     rng = np.random.default_rng(0)
-    clock = clock_of(np.arange(720))
-    p = np.full(720, 0.2)
+    p, fold = np.full(720, 0.2), np.arange(720) // 180
     steady = (rng.random(720) < 0.2).astype(int)
-    lately = np.where(clock.order >= 600 * DAY, (rng.random(720) < 0.5).astype(int), steady)
-    months = {"months": 4}
-    assert newest_level(clock, p, steady, np.arange(720), **months).p_value > 0.05
-    found = newest_level(clock, p, lately, np.arange(720), **months)
+    before = np.where(fold == 1, 1, steady)
+    lately = np.where(fold == 3, (rng.random(720) < 0.5).astype(int), steady)
+    assert newest_level(fold, p, before, np.arange(720)).p_value > 0.05
+    found = newest_level(fold, p, lately, np.arange(720))
     assert found.p_value < 0.001
-    assert found.expected == pytest.approx(0.2 * 120)
-    assert found.observed == lately[clock.period >= 20].sum()
+    assert found.expected == pytest.approx(0.2 * 180)
+    assert found.observed == lately[540:].sum()
 
 
 def test_following_changes_no_order(moving):
@@ -160,3 +160,21 @@ def test_without_time_the_map_stays(moving):
     past = frame_of({"x": noise(400)[0]}, np.arange(400) % 4 == 0)
     learned = moving.ladder.learned["logistic"]
     assert choose(learned, past, None, recipe()).chosen == "off"
+
+
+def test_a_margin_that_is_right_is_taken_at_its_word_and_a_wrong_one_is_not():
+    frame = swinging(4, swing=0)
+    plain = train_and_judge(frame, recipe(recalibration="off"), dated=True, lineage={}, parameters={})
+    assert plain.recalibration.base == "margin"
+    assert "no better beyond noise" in plain.recalibration.base_reason
+    assert plain.final.calibrator == Platt()
+    twice = frame_of({"x": frame.table["x"], "again": frame.table["x"]}, frame.y)
+    naive = train_and_judge(
+        twice, config(rungs=["naive_bayes"], recalibration="off"), dated=True, lineage={}, parameters={}
+    )
+    # Naive Bayes counts the same evidence twice, so that its margins lie too far apart.
+    assert naive.recalibration.base == "calibrated"
+    asked = recipe(recalibration="off", params={"calibration": "beta"})
+    named = train_and_judge(frame, asked, dated=True, lineage={}, parameters={})
+    assert named.recalibration.base == "calibrated"
+    assert isinstance(named.final.calibrator, Beta)

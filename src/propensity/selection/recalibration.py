@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from propensity.model.calibration import fit_calibrator
+from propensity.model.calibration import Platt, fit_calibrator
 from propensity.model.recalibration import Kind, fit_shift, shifted
 from propensity.model.rungs import HeldOut
 from propensity.selection.rolling import Clock, newest_level, newest_matured, rolled
@@ -89,6 +89,8 @@ class Recalibration:
 
     Attributes
     ----------
+    base : `margin` where the margin is taken at its word, as log odds; `calibrated` where a map was learned.
+    base_reason : why, in one sentence.
     chosen : `intercept` or `slope`; `off` where the map stays as it is.
     months : newest matured months that a rolling map learns from.
     reason : the choice in one sentence. assumed : of maturity; empty where it is known.
@@ -109,6 +111,8 @@ class Recalibration:
     gain: float | None = None
     low: float | None = None
     high: float | None = None
+    base: Literal["margin", "calibrated"] = "calibrated"
+    base_reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -131,53 +135,82 @@ def choose(learned: Learned, past: FeatureFrame, clock: Clock | None, config: Co
     clock
         Of `past`, its periods counted over the whole history; None where there is no time.
     """
-    asked, months = config.model.recalibration, config.model.recalibration_months
-    held = learned.held_out
-    if asked == STATIC:
-        return Recalibration(
-            STATIC, months or ASKED_MONTHS, "the map stays as it is: model.recalibration is off"
-        )
-    conversions = int(past.y.sum())
+    asked, window = config.model.recalibration, config.model.recalibration_months
+    held, conversions = learned.held_out, int(past.y.sum())
+    stays = Recalibration(STATIC, window or ASKED_MONTHS, "")
     if min(conversions, len(past) - conversions) < config.checks.min_conversions:
-        reason = "the map stays as it is: too few conversions to try a rolling one on"
-        return Recalibration(STATIC, months or ASKED_MONTHS, reason)
+        return replace(stays, reason="the map stays as it is: too few conversions to try a rolling one on")
     if clock is None or held is None or learned.recipe != "forward":
-        reason = "the map stays as it is: without folds forward in time nothing says what rolling would give"
-        return Recalibration(STATIC, months or ASKED_MONTHS, reason)
-    if asked != "auto":
-        words = f"{WORDS[asked]} refitted on the newest {months or ASKED_MONTHS} matured months, as asked for"
-        return Recalibration(asked, months or ASKED_MONTHS, words, clock.assumed, simulated=asked)
+        return replace(
+            stays,
+            reason="the map stays as it is: without folds forward in time nothing says what rolling would give",
+        )
     rows = _Validation.of(held, past, clock.take(held.rows), config)
     if rows is None:
-        reason = "the map stays as it is: too few folds to try a rolling one on"
-        return Recalibration(STATIC, months or ASKED_MONTHS, reason, clock.assumed)
-    found = _contest(rows, (months,) if months is not None else MONTHS, config)
-    return found if found.chosen != STATIC else _followed(found, learned, held, past, clock, months)
+        return replace(stays, reason="the map stays as it is: too few folds to try a rolling one on")
+    rows, base = _based(rows, config)
+    if asked == STATIC:
+        return replace(
+            base, months=window or ASKED_MONTHS, reason="the map stays as it is: model.recalibration is off"
+        )
+    if asked != "auto":
+        reason = (
+            f"{WORDS[asked]} refitted on the newest {window or ASKED_MONTHS} matured months, as asked for"
+        )
+        return replace(base, chosen=asked, months=window or ASKED_MONTHS, reason=reason, simulated=asked)
+    found = _contest(rows, (window,) if window is not None else MONTHS, config, base)
+    return found if found.chosen != STATIC else _followed(found, learned, held, past, window)
 
 
 def _followed(
-    found: Recalibration,
-    learned: Learned,
-    held: HeldOut,
-    past: FeatureFrame,
-    clock: Clock,
-    window: int | None,
+    found: Recalibration, learned: Learned, held: HeldOut, past: FeatureFrame, window: int | None
 ) -> Recalibration:
-    """Move the level where the newest months contradict it beyond noise, though no earlier fold asked for it.
+    """Move the level where the newest fold contradicts it beyond noise, though no earlier fold asked for it.
 
-    What the folds saw is whether moving paid before; that the base rate has moved by now shows in the newest months alone.
+    What the folds saw is whether moving paid before; that the base rate has moved by now shows in the newest alone.
     """
-    months = window or ASKED_MONTHS
-    said = learned.calibrator.transform(held.margin)
+    said = based(learned, found).calibrator.transform(held.margin)
     cluster = np.unique(past.groups[held.rows].astype(str), return_inverse=True)[1]
-    level = newest_level(clock.take(held.rows), said, past.y[held.rows], cluster, months=months)
-    words = f"the newest {months} months hold {level.observed:,.0f} conversions where it expects {level.expected:,.1f}"
+    level = newest_level(held.fold, said, past.y[held.rows], cluster)
+    words = f"the newest fold holds {level.observed:,.0f} conversions where it expects {level.expected:,.1f}"
     if level.p_value >= 1 - LEVEL:
         return replace(found, reason=f"{found.reason}; {words}, which is within noise")
+    months = window or ASKED_MONTHS
     return replace(
         found, chosen="intercept", months=months, simulated="intercept",
         reason=f"level alone refitted on the newest {months} matured months: {words}, which is beyond noise",
     )  # fmt: skip
+
+
+def _based(rows: _Validation, config: Config) -> tuple[_Validation, Recalibration]:
+    """Decide whether the margin needs a map at all: one that is learned from drifting folds may carry the drift further.
+
+    A method that the configuration names is not questioned.
+    """
+    base = Recalibration(STATIC, ASKED_MONTHS, "", rows.clock.assumed)
+    method = config.model.params.get("calibration", "auto")
+    if method != "auto":
+        return rows, replace(base, base_reason=f"a calibrated map, {method}, as asked for")
+    plain = replace(rows, static=tuple((number, rows.margin) for number, _ in rows.static))
+    found = _difference(rows, plain.forecast(None, 0), rows.forecast(None, 0), config, tries=1)
+    figures = (
+        f"log loss {found.challenger:.4f} against {found.champion:.4f}, gain {-found.value:+.4f} ({-found.high:+.4f} to "
+        f"{-found.low:+.4f})"
+    )
+    if found.better:
+        return rows, replace(
+            base, base_reason=f"a calibrated map: better than the margin as it comes, {figures}"
+        )
+    reason = f"the margin as it comes: a calibrated map is no better beyond noise, {figures}"
+    return plain, replace(base, base="margin", base_reason=reason)
+
+
+def based(learned: Learned, how: Recalibration) -> Learned:
+    """The rung with the map that was decided for: its own, or none but the margin itself."""
+    held = learned.held_out
+    if how.base == "calibrated" or held is None:
+        return learned
+    return replace(learned, calibrator=Platt(), forecast=Platt().transform(held.margin))
 
 
 @dataclass(frozen=True)
@@ -188,6 +221,8 @@ class _Validation:
     fold: Ints
     y: npt.NDArray[np.float64]
     cluster: Ints
+    margin: Floats
+    """What the margin says as it comes, as a probability."""
     static: tuple[tuple[int, Floats], ...]
     """Number of a fold, and what the map that was fitted before it says of every row."""
 
@@ -205,7 +240,8 @@ class _Validation:
         if not static:
             return None
         cluster = np.unique(past.groups.astype(str), return_inverse=True)[1].astype(np.int64)
-        return cls(clock, held.fold, y, cluster[held.rows], tuple(static))
+        plain = Platt().transform(held.margin)
+        return cls(clock, held.fold, y, cluster[held.rows], plain, tuple(static))
 
     @property
     def judged(self) -> Flags:
@@ -225,7 +261,17 @@ class _Validation:
         return found[self.judged]
 
 
-def _contest(rows: _Validation, windows: Sequence[int], config: Config) -> Recalibration:
+def _difference(
+    rows: _Validation, champion: Floats, challenger: Floats, config: Config, *, tries: int
+) -> Difference:
+    judged = rows.judged
+    return paired(
+        rows.y[judged], champion, challenger, seed=config.model.seed, cluster=rows.cluster[judged],
+        resamples=config.model.resamples, metrics=(_DECISIVE,), level=1 - (1 - LEVEL) / tries,
+    )[_DECISIVE]  # fmt: skip
+
+
+def _contest(rows: _Validation, windows: Sequence[int], config: Config, base: Recalibration) -> Recalibration:
     """From the calmest way to the most nimble: each must beat the best so far, allowing for how many are tried."""
     tries = len(windows) + 1
     best, trials = rows.forecast(None, 0), list[Trial]()
@@ -236,16 +282,7 @@ def _contest(rows: _Validation, windows: Sequence[int], config: Config) -> Recal
         if kind == "slope" and window != chosen[1]:
             continue
         found = rows.forecast(kind, window)
-        difference = paired(
-            rows.y[rows.judged],
-            best,
-            found,
-            seed=config.model.seed,
-            cluster=rows.cluster[rows.judged],
-            resamples=config.model.resamples,
-            metrics=(_DECISIVE,),
-            level=1 - (1 - LEVEL) / tries,
-        )[_DECISIVE]
+        difference = _difference(rows, best, found, config, tries=tries)
         took = bool(difference.better)
         reason = _told(kind, window, difference, chosen)
         figures = -difference.value, -difference.high, -difference.low
@@ -263,7 +300,9 @@ def _contest(rows: _Validation, windows: Sequence[int], config: Config) -> Recal
         + next(trial.reason for trial in reversed(trials) if trial.took)
     )
     simulated: Kind = "intercept" if final == STATIC else final
-    return Recalibration(final, window, reason, rows.clock.assumed, tuple(trials), simulated)
+    return replace(
+        base, chosen=final, months=window, reason=reason, trials=tuple(trials), simulated=simulated
+    )
 
 
 def _told(kind: Kind, months: int, found: Difference, against: tuple[str, int]) -> str:

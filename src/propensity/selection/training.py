@@ -13,7 +13,7 @@ from propensity.model.bundle import Bundle, FeatureColumn, Tiers, assembled
 from propensity.model.intervals import Intervals
 from propensity.selection.attention import WITHOUT, learned_without
 from propensity.selection.ladder import Ladder, climb, horizon_in_order, relearn
-from propensity.selection.recalibration import Clock, Recalibration, choose, moved
+from propensity.selection.recalibration import Clock, Recalibration, based, choose, moved
 from propensity.selection.rehearsal import on_the_test
 from propensity.selection.stability import Stability, stability
 from propensity.stats.evaluation import Evaluation, evaluate, json_safe
@@ -118,10 +118,15 @@ def train_and_judge(
     static, clock = ladder.learned[ladder.chosen], Clock.of(frame, config, dated=dated)
     earlier = None if clock is None else clock.take(split.past)
     rolling = choose(static, past, earlier, config)
+    static = based(static, rolling)
     judged_fit = moved(static, past.y, earlier, rolling, at=split.boundary or 0)
     ladder = replace(ladder, learned={**ladder.learned, ladder.chosen: judged_fit})
     final_fit = moved(
-        relearn(ladder, frame, config, dated=dated), frame.y, clock, rolling, at=np.iinfo(np.int64).max
+        based(relearn(ladder, frame, config, dated=dated), rolling),
+        frame.y,
+        clock,
+        rolling,
+        at=np.iinfo(np.int64).max,
     )
     rolling = on_the_test(rolling, static, frame, split, clock, config) if judgeable else rolling
     facts = {
