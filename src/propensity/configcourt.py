@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import Field
 
@@ -87,7 +88,7 @@ class CourtConfig(Model):
         ge=1_000,
         description="rows that the court looks at; of more, whole accounts are drawn",
     )
-    known_in_time: Mapping[Text, Text] = Field(
+    known_in_time: Mapping[Text, Annotated[Text, Field(min_length=1)]] = Field(
         default={},
         description="acts and stages (as the verdicts name them) that are known in time, and why; columns say it themselves",
     )

@@ -14,7 +14,7 @@ import pyarrow as pa
 from propensity.audit.exhibits import Column, column_of, joined
 from propensity.audit.trial import Bench
 from propensity.audit.unmapped import declared, source_name, unmapped
-from propensity.features.frame import KEYS, FeatureFrame
+from propensity.features.frame import KEYS, FeatureFrame, owners_of
 from propensity.timeline.history import ACCOUNT_PREFIX, EXTRA_PREFIX, SNAPSHOT, cut
 from propensity.timeline.labels import ends_of_leads, last_matured
 from propensity.timeline.snapshots import LABEL, ORDER
@@ -266,25 +266,18 @@ def _telling(columns: list[Column]) -> tuple[Column, ...]:
 
 
 def groups_of(rows: pa.Table) -> Ints:
-    """(rows,) int64 codes from 0 of whom a row belongs to: its account, else its lead."""
-    accounts, leads = rows["account_id"].to_pylist(), rows["lead_id"].to_pylist()
-    names = [
-        f"l{lead}" if account is None else f"a{account}"
-        for account, lead in zip(accounts, leads, strict=True)
-    ]
-    return np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
+    """(rows,) int64 codes from 0 of whom a row belongs to, see `owners_of`."""
+    return np.unique(np.array(owners_of(rows)), return_inverse=True)[1].astype(np.int64)
 
 
 def _drawn(cluster: Ints, most: int) -> pa.Array:
-    """Which rows are looked at: whole clusters at random, the same every time, of about `most` rows."""
+    """Which rows are looked at: `most` of them, the same every time, whole clusters but for the last one drawn."""
     if len(cluster) <= most:
         return pa.array(np.ones(len(cluster), dtype=np.bool_))
-    groups = int(cluster.max()) + 1
-    order = np.random.default_rng(0).permutation(groups)
-    sizes = np.bincount(cluster, minlength=groups)[order].cumsum()
-    kept = np.zeros(groups, dtype=np.bool_)
-    kept[order[sizes <= most]] = True
-    return pa.array(kept[cluster])
+    place = np.random.default_rng(0).permutation(int(cluster.max()) + 1)
+    kept = np.zeros(len(cluster), dtype=np.bool_)
+    kept[np.argsort(place[cluster], kind="stable")[:most]] = True
+    return pa.array(kept)
 
 
 def _time(rows: pa.Table) -> npt.NDArray[np.float64]:

@@ -28,7 +28,25 @@ if TYPE_CHECKING:
     from propensity.engines.untyped import Table
     from propensity.sources.canonical import Canonical
 
+_LEAST_OWNERS = 20
 KEYS = (SNAPSHOT, "lead_id", "account_id", "as_of", ORDER)
+
+
+def owners_of(rows: pa.Table) -> list[str]:
+    """Whom each row belongs to: its account, else its lead. Prefixed, so that ids of both never meet.
+
+    Where accounts are fewer than 20, or one holds over half of the rows, they are no units to draw or to split by: each lead
+    then stands for itself.
+    """
+    accounts, leads = rows["account_id"].to_pylist(), rows["lead_id"].to_pylist()
+    found = [
+        f"lead {lead}" if account is None else f"account {account}"
+        for account, lead in zip(accounts, leads, strict=True)
+    ]
+    counts = Counter(found)
+    if len(counts) < _LEAST_OWNERS or max(counts.values()) > len(found) / 2:
+        return [f"lead {lead}" for lead in leads]
+    return found
 
 
 @dataclass(frozen=True)
@@ -125,12 +143,8 @@ class FeatureFrame:
 
     @property
     def groups(self) -> npt.NDArray[np.object_]:
-        """Whom a row belongs to: its account, else its lead. Prefixed, so that ids of both never meet."""
-        accounts, leads = self.table["account_id"].to_pylist(), self.table["lead_id"].to_pylist()
-        pairs = zip(accounts, leads, strict=True)
-        return np.array(
-            [f"lead {lead}" if account is None else f"account {account}" for account, lead in pairs]
-        )
+        """Whom a row belongs to, see `owners_of`."""
+        return np.array(owners_of(self.table))
 
     def take(self, rows: npt.NDArray[np.bool_]) -> FeatureFrame:
         """The rows where the boolean array (shape (rows,)) is true."""

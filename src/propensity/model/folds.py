@@ -130,7 +130,9 @@ def shuffled_folds(y: Ints, groups: npt.NDArray[Any] | None, *, n_folds: int, se
         else StratifiedGroupKFold(n, shuffle=True, random_state=seed)
     )
     split = splitter.split(np.zeros((y.size, 1)), y, groups)
-    return tuple(Fold(np.sort(a).astype(np.int64), np.sort(b).astype(np.int64)) for a, b in split)
+    folds = tuple(Fold(np.sort(a).astype(np.int64), np.sort(b).astype(np.int64)) for a, b in split)
+    # Few groups may hold all of one class: what is left to learn from then has none of it.
+    return folds if all(np.unique(y[fold.train]).size == _TWO for fold in folds) else ()
 
 
 def learning_folds(

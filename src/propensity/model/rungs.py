@@ -143,8 +143,10 @@ class Learned:
 
 def learn_base_rate(lesson: Lesson) -> Learned:
     """Learn the rate alone."""
-    margins = [_constant(BaseRate.fit(lesson.data.take(f.train)), f) for f in lesson.folds]
-    return _calibrated("base_rate", BaseRate.fit(lesson.data), lesson, margins, {})
+    core = BaseRate.fit(lesson.data)
+    # A rate for each fold would be a few points, through which a map draws the trend on into the future.
+    margins = [np.full(fold.valid.size, core.log_odds) for fold in lesson.folds]
+    return _calibrated("base_rate", core, lesson, margins, {})
 
 
 def learn_scorecard(lesson: Lesson, scorecard: Scorecard) -> Learned:
@@ -245,10 +247,6 @@ def _calibrated(
     found = fit_calibrator(margin, lesson.y_held_out, method=lesson.calibration, fold=lesson.fold_numbers)
     held_out = HeldOut(lesson.held_out, lesson.fold_numbers, margin)
     return Learned(name, core, found, encoder, lesson.recipe, found.transform(margin), facts, held_out)
-
-
-def _constant(core: BaseRate, fold: Fold) -> Floats:
-    return np.full(fold.valid.size, core.log_odds)
 
 
 def _path(lesson: Lesson, fold: Fold) -> list[Floats]:

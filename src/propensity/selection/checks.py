@@ -75,6 +75,16 @@ def court_check(challenger: Bundle, config: Config) -> Check:
             "the outcome",
             step="Run `propensity train` again.",
         )
+    excuse = str(challenger.metadata["court"].get("excuse", ""))
+    if excuse:
+        learned = not challenger.metadata.get("ladder", {}).get("too_few_conversions", False)
+        return Check(
+            name,
+            passed=not learned,
+            sure=False,
+            sentence=f"the court did not sit: {excuse}",
+            step="Bring more history, or set model.rungs: [scorecard] and train again." if learned else "",
+        )
     if not blocking:
         return Check(name, passed=True, sentence="no column of it may know the outcome", value=0, bound=0)
     named = "\n".join(f"  {v['column']}: {v['verdict']}. {v['reasons'][0]['sentence']}" for v in blocking)

@@ -245,7 +245,7 @@ def _contest(lesson: Lesson, frame: FeatureFrame, config: Config, rungs: list[st
         learned[rung] = found
         steps.append(step)
         best = found if step.took else best
-    if config.model.tuning.seconds > 0 and lesson.folds:
+    if config.model.tuning.seconds > 0 and len(lesson.folds) > 1:
         tuned, step = _tuned(best, lesson, frame, config, clusters, reserve)
         steps.append(step)
         learned |= {} if tuned is None else {TUNED: tuned}

@@ -206,8 +206,10 @@ class Registry:
         champion = self.in_use()
         with self._opened() as client:
             former, deleted = _former(self._model(client)), list[str]()
-            while former and not self._exists(client, former[-1]):
-                deleted.append(former.pop())
+            while former and (former[-1] == champion.number or not self._exists(client, former[-1])):
+                # A rollback that died half-way leaves the present champion among the former ones.
+                gone = former.pop()
+                deleted += [] if gone == champion.number else [gone]
             if former:
                 return self._version(client, former[-1]), tuple(deleted)
         gone = f" (deleted since: version {', '.join(deleted)})" if deleted else ""
