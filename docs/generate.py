@@ -119,6 +119,8 @@ def default(field: FieldInfo) -> str:
         return "required"
     if isinstance(value, BaseModel) or (isinstance(value, dict) and value):
         return "its own defaults"
+    if isinstance(value, tuple) and any(isinstance(part, BaseModel) for part in value):
+        return "its own defaults"
     if isinstance(value, tuple):
         return f"`[{', '.join(str(part) for part in value)}]`"
     if value in ({}, None):

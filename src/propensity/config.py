@@ -15,6 +15,7 @@ from propensity.configcourt import CourtConfig
 from propensity.configfeatures import ActivityType, FeaturesConfig
 from propensity.configgate import GateConfig
 from propensity.configmodel import ModelConfig
+from propensity.configqualify import QualificationConfig
 from propensity.configtables import (
     CsvOptions,
     LookupConfig,
@@ -45,6 +46,7 @@ __all__ = [
     "ModelConfig",
     "OutcomeConfig",
     "PathsConfig",
+    "QualificationConfig",
     "RowsConfig",
     "SnapshotsConfig",
     "SourceConfig",
@@ -230,6 +232,7 @@ class Config(Model):
     features: FeaturesConfig = FeaturesConfig()
     model: ModelConfig = ModelConfig()
     gate: GateConfig = GateConfig()
+    qualification: QualificationConfig = QualificationConfig()
     lists: ListsConfig = ListsConfig()
     backtest: BacktestConfig = BacktestConfig()
     tracking: TrackingConfig = TrackingConfig()

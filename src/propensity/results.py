@@ -99,6 +99,7 @@ class ScoreResult:
     model: str
     version: str
     warnings: tuple[str, ...]
+    qualification: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """What `score --json` prints."""
@@ -111,6 +112,7 @@ class ScoreResult:
             "manifest": str(self.manifest),
             "model": self.model,
             "version": self.version,
+            "qualification": self.qualification,
             "warnings": list(self.warnings),
         }
 

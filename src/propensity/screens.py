@@ -16,6 +16,7 @@ from rich.text import Text
 
 from propensity.audit import courtscreen
 from propensity.audit import screen as audit
+from propensity.scoring import screen as qualifying
 from propensity.selection import backtestscreen
 from propensity.selection.ladder import WORDS
 from propensity.session import Progress
@@ -57,6 +58,9 @@ _CAUSES = {
     "do_not_contact": "asked not to be contacted",
     "already_converted": "already a prospect or beyond",
     "disqualified": "disqualified",
+    "left_alone": "left alone for now",
+    "nurtured": "nurtured, not called",
+    "referral_source": "kept as a referral source",
     "over_capacity": "beyond the list's capacity",
 }
 
@@ -161,6 +165,7 @@ def score(result: ScoreResult) -> None:
     console = _out()
     _warnings(console, result.warnings)
     console.print(_list_funnel(result))
+    qualifying.show(console, result.qualification)
     _places(console, result)
 
 
@@ -225,6 +230,7 @@ def demo(result: DemoResult) -> None:
     )
     console.rule("List")
     console.print(_list_funnel(result.scored))
+    qualifying.show(console, result.scored.qualification)
     console.print(_top(result.top))
     console.rule("Where everything lies")
     _places(console, result.scored)

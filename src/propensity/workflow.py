@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from propensity import __version__
 from propensity.audit.leakage import hold_court
 from propensity.audit.profile import profile
+from propensity.delivery.exports import write_exports
 from propensity.delivery.figures import write_figures
 from propensity.delivery.lists import LIST, LIST_CSV, SCORES, deliver, staged, write_csv, write_parquet
 from propensity.errors import ModelError, RegistryError, UsageError
@@ -176,8 +177,9 @@ def _scored(
     )
     listed = ranking.counts.get("listed", 0)
     return ScoreResult(
-        moment, ranking.scored, listed, ranking.removed, folder, manifest, model.name, model.number, warnings
-    )
+        moment, ranking.scored, listed, ranking.removed, folder, manifest, model.name, model.number, warnings,
+        ranking.qualification(),
+    )  # fmt: skip
 
 
 def load_model(config: Config, version: str | None, progress: Progress) -> tuple[Version, Bundle]:
@@ -308,7 +310,8 @@ def _write(session: Session, ranking: Ranking, scratch: Path) -> dict[str, int]:
     listed = engine.collect(ranking.listed)
     write_parquet(scratch / LIST, listed.to_batches(), listed.schema)
     write_csv(scratch / LIST_CSV, listed)
-    return {SCORES: scored, LIST: listed.num_rows, LIST_CSV: listed.num_rows}
+    more = write_exports(scratch, engine, ranking.exports, batch_rows=batch)
+    return {SCORES: scored, LIST: listed.num_rows, LIST_CSV: listed.num_rows, **more}
 
 
 def _manifest(
@@ -332,5 +335,6 @@ def _manifest(
             "listed": ranking.counts.get("listed", 0),
             "removed": ranking.removed,
         },
+        "qualification": ranking.qualification(),
         "surprises": {"empty": list(ranking.surprises.empty), "new": ranking.surprises.new},
     }

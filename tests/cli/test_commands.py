@@ -61,7 +61,7 @@ def test_train_as_json(place):
     assert len(found["run_id"]) == 32
 
 
-def test_score_as_json_and_its_four_files(place):
+def test_score_as_json_and_its_files(place):
     found = place.score.json
     assert found["as_of"] == "2026-06-01T00:00:00Z"
     assert found["out"] == str(place.list)
@@ -72,7 +72,11 @@ def test_score_as_json_and_its_four_files(place):
         "list.csv",
         "list.parquet",
         "manifest.json",
+        "nurture.csv",
+        "qualification.parquet",
+        "referrals.csv",
         "scores.parquet",
+        "suspects.csv",
     ]
     assert pq.read_metadata(place.list / "scores.parquet").num_rows == 500
     assert pq.read_metadata(place.list / "list.parquet").num_rows == found["listed"]

@@ -20,6 +20,9 @@ import pyarrow.parquet as pq
 from propensity.errors import DeliveryError
 
 SCORES, LIST, LIST_CSV, MANIFEST = "scores.parquet", "list.parquet", "list.csv", "manifest.json"
+QUALIFICATION, NURTURE_CSV, REFERRALS_CSV, SUSPECTS_CSV = (
+    "qualification.parquet", "nurture.csv", "referrals.csv", "suspects.csv",
+)  # fmt: skip
 CSV_DECIMALS = 4
 ROW_GROUP = 50_000
 """Rows in a Parquet row group, whatever the batches that arrive: the same rows give the same bytes."""
@@ -85,6 +88,18 @@ def write_csv(path: Path, table: pa.Table) -> None:
     pacsv.write_csv(
         pa.table([_for_people(column) for column in table.columns], names=table.column_names), path
     )
+
+
+def stream_csv(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
+    """Write batches as `write_csv` writes a table, in bounded memory; return the rows."""
+    rows = 0
+    with pacsv.CSVWriter(path, schema) as writer:
+        for batch in batches:
+            table = pa.Table.from_batches([batch], schema)
+            shown = [_for_people(column) for column in table.columns]
+            writer.write_table(pa.table(shown, schema=schema))
+            rows += table.num_rows
+    return rows
 
 
 def _for_people(column: pa.ChunkedArray) -> pa.ChunkedArray:

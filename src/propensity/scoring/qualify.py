@@ -1,0 +1,272 @@
+"""Qualification of every lead: criteria, threshold, verdict, next action, opening; in batches, kept on disk."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from propensity.configqualify import LEAVE, NURTURE, REFERRAL
+from propensity.scoring.actions import NextAction, next_action, situation
+from propensity.scoring.criteria import CRITERIA, Judge, Judgement, Row, act
+from propensity.scoring.facts import Observed, lead_facts, observed
+from propensity.scoring.gate import LEFT_ALONE, NURTURED, REFERRAL_SOURCE, positions
+from propensity.scoring.opening import opening
+from propensity.scoring.segments import arm, interest, places, segment
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from propensity.config import Config
+    from propensity.sources.canonical import Canonical
+
+PROSPECT, NO_PROSPECT = "prospect", "no prospect"
+ONLINE, OFFLINE, ORIGIN_UNKNOWN = "online", "offline", "unknown"
+OFF_LIST = {LEAVE: LEFT_ALONE, NURTURE: NURTURED, REFERRAL: REFERRAL_SOURCE}
+"""The actions that are nobody's to call for, and the cause under which such a lead leaves the list."""
+_STATES = tuple((f"criterion_{name}", pa.string()) for name in CRITERIA)
+_EVIDENCE = tuple(
+    column for name in CRITERIA for column in ((f"{name}_evidence", pa.string()), (f"{name}_on", pa.date32()))
+)
+_SCHEMA = pa.schema(
+    [
+        ("lead_id", pa.string()), ("verdict", pa.string()), ("verdict_because", pa.string()), *_STATES, *_EVIDENCE,
+        ("next_action", pa.string()), ("action_because", pa.string()), ("follow_up_on", pa.date32()),
+        ("channel", pa.string()), ("opening", pa.string()), ("segment", pa.string()), ("topic", pa.string()),
+        ("arm", pa.string()), ("origin", pa.string()), ("position", pa.string()), ("gated", pa.string()),
+        ("off_list", pa.string()),
+    ]
+)  # fmt: skip
+SCORE_MORE = ("verdict", *(name for name, _ in _STATES), "next_action")
+"""What every scored lead shows of its qualification."""
+LIST_MORE = (*SCORE_MORE, "action_because", "follow_up_on", "channel", "opening")
+"""What a listed lead shows."""
+FILE = tuple(name for name in _SCHEMA.names if name not in ("gated", "off_list", "segment", "topic", "arm"))
+"""The file beside the scores: each criterion with its evidence and date."""
+_SLICE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """From which probability on a lead counts, and where that comes from."""
+
+    probability: float
+    by: Literal["capacity", "cost", "fixed"]
+    why: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON types."""
+        return {"probability": self.probability, "by": self.by, "why": self.why}
+
+
+@dataclass(frozen=True)
+class Qualified:
+    """Every lead's qualification in the engine, and what holds for all of them.
+
+    Attributes
+    ----------
+    table
+        A row a lead: verdict, criteria, action and so on; `gated` is the gate's cause, `off_list` that of the action.
+    facts
+        What they were decided from: `scoring.facts.lead_facts`.
+    threshold
+        The probability that the verdicts are made with.
+    states
+        Criterion to state to leads.
+    why_unknown
+        Criterion to why it is unknown for every lead.
+    """
+
+    table: ir.Table
+    facts: ir.Table
+    threshold: Threshold
+    states: dict[str, dict[str, int]]
+    why_unknown: dict[str, str]
+
+
+def qualify(
+    canonical: Canonical,
+    spine: ir.Table,
+    scores: Path,
+    gated: ir.Table,
+    as_of: datetime | None,
+    *,
+    capacity: int | None,
+) -> Qualified:
+    """Judge every lead, find the threshold, and decide what to do next.
+
+    Parameters
+    ----------
+    canonical
+        The tables.
+    spine
+        The leads and as_of that were scored.
+    scores
+        The folder of the scores' parts; parts of the qualification go beside it and stay as long.
+    gated
+        `lead_id` and `removed`, as `scoring.gate.gate` gives them.
+    as_of
+        Where we stand; None for data without dates.
+    capacity
+        Leads that the list holds; None for all.
+    """
+    engine, config, seen = canonical.engine, canonical.config, observed(canonical)
+    decide = _Decisions(config, seen)
+    facts: Any = lead_facts(canonical, spine)
+    joined = facts.join(engine.read_parts(scores).select("lead_id", "probability"), "lead_id")
+    joined = joined.left_join(gated.select("lead_id", gated="removed"), "lead_id").drop("lead_id_right")
+    joined = joined.left_join(positions(canonical, as_of), "lead_id").drop("lead_id_right")
+    kept = Path(tempfile.mkdtemp(prefix="qualify-", dir=scores.parent))
+    (kept / "facts").mkdir()
+    (kept / "decided").mkdir()
+    eligible: list[float] = []
+    for number, batch in enumerate(engine.stream(joined, config.lists.batch_rows)):
+        table = pa.Table.from_batches([batch])
+        eligible += decide.eligible(table)
+        pq.write_table(table, kept / "facts" / f"{number:06d}.parquet", compression="lz4")
+    threshold = threshold_of(config, np.array(eligible, dtype=np.float64), capacity)
+    for path in sorted((kept / "facts").glob("*.parquet")):
+        pq.write_table(decide.table(pq.read_table(path), threshold), kept / "decided" / path.name)
+        path.unlink()
+    return Qualified(
+        engine.read_parts(kept / "decided"), facts, threshold, decide.counts(), seen.why_unknown()
+    )
+
+
+def threshold_of(config: Config, eligible: np.ndarray[Any, Any], capacity: int | None) -> Threshold:
+    """The threshold as configured.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    eligible
+        Probabilities (float64, shape (leads,)) of the leads that could be called: not gated, no hard criterion failed,
+        not to be left alone.
+    capacity
+        Leads that the list holds; None for all.
+    """
+    rule = config.qualification.threshold
+    if rule.by == "fixed" and rule.probability is not None:
+        return Threshold(rule.probability, "fixed", "qualification.threshold.probability")
+    if rule.by == "cost" and rule.call_cost is not None and rule.prospect_value is not None:
+        why = f"a call costs {rule.call_cost:g}, a prospect is worth {rule.prospect_value:g}"
+        return Threshold(rule.call_cost / rule.prospect_value, "cost", why)
+    if capacity is None:
+        return Threshold(0.0, "capacity", "the list holds every lead, so that every probability is enough")
+    if len(eligible) <= capacity:
+        why = f"the list holds {capacity:,} and {len(eligible):,} can be called, so that every probability is enough"
+        return Threshold(0.0, "capacity", why)
+    at = float(np.sort(eligible)[-capacity])
+    return Threshold(
+        at, "capacity", f"the {capacity:,} that the list holds of {len(eligible):,} that can be called"
+    )
+
+
+class _Decisions:
+    """Turns rows of facts into rows of decisions, and counts the states."""
+
+    def __init__(self, config: Config, seen: Observed) -> None:
+        self._rules, self._zone = config.qualification, config.data.zone
+        self._judge = Judge(config, seen)
+        self._askable = frozenset(CRITERIA) - seen.why_unknown().keys()
+        self._counts = {name: Counter[str]({"met": 0, "not met": 0, "unknown": 0}) for name in CRITERIA}
+
+    def eligible(self, table: pa.Table) -> list[float]:
+        """The probabilities of the leads that could be called if their probability were high enough."""
+        found: list[float] = []
+        for row in _rows(table):
+            if row["gated"] is None:
+                judged = self._judge.all(row)
+                if not self._judge.failed(judged) and self._action(row, judged, 0.0).action not in OFF_LIST:
+                    found.append(row["probability"])
+        return found
+
+    def table(self, table: pa.Table, threshold: Threshold) -> pa.Table:
+        """Decide for a batch."""
+        rows = [self._row(row, threshold) for row in _rows(table)]
+        return pa.Table.from_pylist(rows, schema=_SCHEMA)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Criterion to state to leads decided so far."""
+        return {name: dict(found) for name, found in self._counts.items()}
+
+    def _action(self, row: Row, judged: Mapping[str, Judgement], threshold: float) -> NextAction:
+        found = situation(
+            row,
+            {name: one.state for name, one in judged.items()},
+            failed=self._judge.failed(judged),
+            askable=self._askable,
+            probability=row["probability"],
+            threshold=threshold,
+        )
+        return next_action(
+            found,
+            self._rules.actions,
+            self._rules.follow_up,
+            response_hours=row["response_hours"],
+            as_of=row["as_of"],
+            zone=self._zone,
+        )
+
+    def _row(self, row: Row, threshold: Threshold) -> dict[str, Any]:
+        judged = self._judge.all(row)
+        for name, one in judged.items():
+            self._counts[name][one.state] += 1
+        failed, at = self._judge.failed(judged), threshold.probability
+        does = self._action(row, judged, at)
+        # Whom the capacity leaves out is ranked all the same, and counted as beyond the capacity.
+        leaves = self._action(row, judged, 0.0) if threshold.by == "capacity" else does
+        where, rules = places(row, self._judge), self._rules.nurture
+        open_ = row["gated"] is None
+        return {
+            "lead_id": row["lead_id"],
+            "verdict": NO_PROSPECT if failed or row["probability"] < at else PROSPECT,
+            "verdict_because": _why(failed, row["probability"], at),
+            **{f"criterion_{name}": one.state for name, one in judged.items()},
+            **{f"{name}_evidence": one.evidence for name, one in judged.items()},
+            **{f"{name}_on": one.on for name, one in judged.items()},
+            "next_action": does.action if open_ else None,
+            "action_because": does.because if open_ else None,
+            "follow_up_on": does.on if open_ else None,
+            "channel": row["channel"],
+            "opening": opening(row, self._judge, self._zone) if open_ else None,
+            "segment": segment(where, rules),
+            "topic": interest(row, self._judge),
+            "arm": arm(row["lead_id"], rules.arms, rules.salt),
+            "origin": _origin(row),
+            "position": row["position"],
+            "gated": row["gated"],
+            "off_list": OFF_LIST.get(leaves.action) if open_ else None,
+        }
+
+
+def _why(failed: tuple[str, ...], probability: float, threshold: float) -> str:
+    reasons = [f"{name} not met" for name in failed]
+    if probability < threshold:
+        reasons.append(f"probability {probability:.1%} is below {threshold:.1%}")
+    return (
+        "; ".join(reasons)
+        or f"probability {probability:.1%}, threshold {threshold:.1%}; no hard criterion failed"
+    )
+
+
+def _origin(row: Row) -> str:
+    """Offline: an offline source, and never an act of the lead's own on the web."""
+    if act(row["last_web"]) is not None or row["source_is_offline"] == 0:
+        return ONLINE
+    return OFFLINE if row["source_is_offline"] == 1 else ORIGIN_UNKNOWN
+
+
+def _rows(table: pa.Table) -> Iterator[Row]:
+    """Rows as mappings; a few thousand at a time, since they are many times as large as in Arrow."""
+    for start in range(0, table.num_rows, _SLICE):
+        yield from table.slice(start, _SLICE).to_pylist()
