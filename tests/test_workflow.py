@@ -121,6 +121,62 @@ def test_stability_is_of_the_rows_that_were_judged(run):
     assert run.train.to_dict()["stability"]["looked"] == found.looked
 
 
+def test_every_lead_is_qualified_once_and_the_funnel_adds_up(run):
+    rows = pq.read_table(run.score.out / "qualification.parquet").to_pylist()
+    scores = {row["lead_id"]: row for row in pq.read_table(run.score.out / "scores.parquet").to_pylist()}
+    assert [row["lead_id"] for row in rows] == sorted(scores)
+    assert all(scores[row["lead_id"]]["verdict"] == row["verdict"] for row in rows)
+    found = json.loads(run.score.manifest.read_text())["qualification"]
+    funnel = found["funnel"]
+    assert (
+        funnel["leads"] == sum(funnel["origin"].values()) == sum(funnel["position"].values()) == len(scores)
+    )
+    assert funnel["listed"] == run.score.listed
+    assert all(sum(states.values()) == len(scores) for states in found["criteria"].values())
+    assert found["why_unknown"] == {"fit": "features.ideal_customer names none of its parts"}
+    assert funnel["suspects"] is None
+
+
+def test_the_verdict_is_the_threshold_and_the_hard_criteria(run, tmp_path):
+    config = small_config(run.world, run.place, "qualification.threshold={by: fixed, probability: 0.05}")
+    again = workflow.score(config, out=tmp_path)
+    for row in pq.read_table(again.out / "scores.parquet").to_pylist():
+        failed = "not met" in (row["criterion_fit"], row["criterion_budget"])
+        assert (row["verdict"] == "prospect") == (row["probability"] >= 0.05 and not failed)
+    assert again.qualification["threshold"]["probability"] == 0.05
+
+
+def test_a_full_list_sets_the_threshold_and_leaves_the_rest_to_nurture(run, tmp_path):
+    again = workflow.score(small_config(run.world, run.place, "lists.capacity=20"), out=tmp_path)
+    rows = pq.read_table(again.out / "scores.parquet").to_pylist()
+    at = again.qualification["threshold"]["probability"]
+    called = [row for row in rows if row["removed"] is None]
+    beyond = [row for row in rows if row["removed"] == "over_capacity"]
+    assert len(called) == 20
+    assert min(row["probability"] for row in called) >= at
+    assert beyond
+    assert all(row["next_action"] in ("nurture", "reply") for row in beyond if row["probability"] < at)
+    with (again.out / "nurture.csv").open(newline="", encoding="utf-8") as file:
+        nurtured = {row["lead_id"] for row in csv.DictReader(file)}
+    by_lead = {row["lead_id"]: row for row in rows}
+    wanted = {row["lead_id"] for row in rows if row["next_action"] == "nurture"}
+    assert nurtured == wanted
+    assert not nurtured & {row["lead_id"] for row in called}
+    assert not {by_lead[lead]["removed"] for lead in nurtured} & {
+        "do_not_contact",
+        "already_converted",
+        "disqualified",
+    }
+
+
+def test_every_listed_lead_has_something_to_do_and_something_to_say(run):
+    listed = pq.read_table(run.score.out / "list.parquet").to_pylist()
+    calls = {"call", "reply", "find the decision maker", "ask about budget"}
+    assert {row["next_action"] for row in listed} <= calls
+    assert all(row["action_because"] and row["opening"] for row in listed)
+    assert all(row["follow_up_on"] >= run.score.as_of.date() for row in listed)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_one_and_two_threads_give_the_same_bytes(run, tmp_path, threads):
     config = small_config(run.world, run.place, f"engine.threads={threads}", "lists.batch_rows=1000")

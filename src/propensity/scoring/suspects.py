@@ -25,7 +25,8 @@ def suspects(canonical: Canonical, facts: ir.Table, as_of: datetime | None) -> i
     """The suspects at as_of, COLUMNS, a row an account, ordered by account_id.
 
     A sign of interest is an own act, an answer or a meeting of a lead of the account, or that one came from a source that is
-    not offline. The company's country and region count, not those of a lead.
+    not offline. The company's country and region count, not those of a lead; a part of the ideal customer for which
+    accounts have no column says nothing here.
 
     Parameters
     ----------
