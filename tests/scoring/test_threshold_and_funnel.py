@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from propensity.configfile import parse_config
+from propensity.configqualify import QualificationConfig
 from propensity.errors import ConfigError
 from propensity.scoring.funnel import funnel
 from propensity.scoring.qualify import threshold_of
@@ -70,6 +73,12 @@ def test_a_mistake_in_the_configuration_is_explained(name):
     tree, message = MISTAKES[name]
     with pytest.raises(ConfigError, match=message):
         config(tree)
+
+
+def test_the_page_shows_the_default_table():
+    page = (Path(__file__).parents[2] / "docs" / "qualification.md").read_text(encoding="utf-8")
+    block = re.search(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[1]
+    assert config(yaml.safe_load(block)["qualification"]).qualification == QualificationConfig()
 
 
 def count(leads, position="lead", **more):

@@ -181,7 +181,6 @@ class FeatureQuery:
     """The feature expression of a spine, not yet computed: collect it to train, stream it to score."""
 
     canonical: Canonical
-    spine: Table
     expression: Table
     features: tuple[Feature, ...]
     spec_hash: str
@@ -231,6 +230,4 @@ def features_of(canonical: Canonical, spine: Table) -> FeatureQuery:
     if LABEL in spine.columns:
         labelled = joined_left(expression, spine.select(SNAPSHOT, LABEL), SNAPSHOT)
         expression = labelled.select(*KEYS, LABEL, *(feature.name for feature in features))
-    return FeatureQuery(
-        canonical, unlabelled, expression, features, spec_hash(features, parameters(canonical))
-    )
+    return FeatureQuery(canonical, expression, features, spec_hash(features, parameters(canonical)))

@@ -133,7 +133,7 @@ def next_action(
     zone
         Of the days.
     """
-    rule = next(rule for rule in rules if applies(rule.when, found))
+    rule = first_rule(found, rules)
     if as_of is None:
         return NextAction(rule.action, _cause(rule, found, None, None, zone), None)
     if rule.action == LEAVE:
@@ -144,6 +144,11 @@ def next_action(
         instant = _after(found.approached, as_of, rhythm_days(follow_up, response_hours))
     on = day_of(instant, zone)
     return NextAction(rule.action, _cause(rule, found, on, as_of, zone), on)
+
+
+def first_rule(found: Situation, rules: Sequence[ActionRule]) -> ActionRule:
+    """The first rule of the table that applies; the last always does."""
+    return next(rule for rule in rules if applies(rule.when, found))
 
 
 def rhythm_days(follow_up: FollowUpConfig, response_hours: float | None) -> float:

@@ -230,7 +230,7 @@ def plain(text: str | None) -> str:
     """A value from outside as part of a sentence: one line, only signs that can be seen, not too long; empty for null."""
     if text is None:
         return ""
-    line = "".join(sign if sign.isprintable() else " " for sign in text)
+    line = text if text.isprintable() else "".join(sign if sign.isprintable() else " " for sign in text)
     line = " ".join(line.split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 

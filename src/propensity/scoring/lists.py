@@ -111,7 +111,7 @@ def rank_parts(
     """Gate, rank and explain what `score_parts` left on disk; the parts must stay as long as the ranking is read."""
     canonical, engine = query.canonical, query.canonical.engine
     gated = gate(canonical, as_of)
-    qualified = qualify(canonical, query.spine, parts.scores, gated, as_of, capacity=capacity)
+    qualified = qualify(canonical, parts, gated, as_of, capacity=capacity)
     found: Any = qualified.table
     leaving = found.select("lead_id", removed=ibis.coalesce(found["gated"], found["off_list"]))
     scores: Any = ranked(canonical, engine.read_parts(parts.scores), leaving, capacity)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,17 +15,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from propensity.configqualify import LEAVE, NURTURE, REFERRAL
-from propensity.scoring.actions import NextAction, next_action, situation
+from propensity.scoring.actions import Situation, first_rule, next_action, situation
 from propensity.scoring.criteria import CRITERIA, Judge, Judgement, Row, act
 from propensity.scoring.facts import Observed, lead_facts, observed
 from propensity.scoring.gate import LEFT_ALONE, NURTURED, REFERRAL_SOURCE, positions
 from propensity.scoring.opening import opening
 from propensity.scoring.segments import arm, interest, places, segment
+from propensity.timeline.snapshots import SPINE
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from propensity.config import Config
+    from propensity.scoring.score import ScoredParts
     from propensity.sources.canonical import Canonical
 
 PROSPECT, NO_PROSPECT = "prospect", "no prospect"
@@ -94,8 +96,7 @@ class Qualified:
 
 def qualify(
     canonical: Canonical,
-    spine: ir.Table,
-    scores: Path,
+    parts: ScoredParts,
     gated: ir.Table,
     as_of: datetime | None,
     *,
@@ -107,10 +108,8 @@ def qualify(
     ----------
     canonical
         The tables.
-    spine
-        The leads and as_of that were scored.
-    scores
-        The folder of the scores' parts; parts of the qualification go beside it and stay as long.
+    parts
+        What scoring left on disk; the qualification's own parts go beside it and stay as long.
     gated
         `lead_id` and `removed`, as `scoring.gate.gate` gives them.
     as_of
@@ -120,11 +119,11 @@ def qualify(
     """
     engine, config, seen = canonical.engine, canonical.config, observed(canonical)
     decide = _Decisions(config, seen)
-    facts: Any = lead_facts(canonical, spine)
-    joined = facts.join(engine.read_parts(scores).select("lead_id", "probability"), "lead_id")
+    facts: Any = lead_facts(canonical, _spine(canonical, parts))
+    joined = facts.join(engine.read_parts(parts.scores).select("lead_id", "probability"), "lead_id")
     joined = joined.left_join(gated.select("lead_id", gated="removed"), "lead_id").drop("lead_id_right")
     joined = joined.left_join(positions(canonical, as_of), "lead_id").drop("lead_id_right")
-    kept = Path(tempfile.mkdtemp(prefix="qualify-", dir=scores.parent))
+    kept = Path(tempfile.mkdtemp(prefix="qualify-", dir=parts.scores.parent))
     (kept / "facts").mkdir()
     (kept / "decided").mkdir()
     eligible: list[float] = []
@@ -139,6 +138,15 @@ def qualify(
     return Qualified(
         engine.read_parts(kept / "decided"), facts, threshold, decide.counts(), seen.why_unknown()
     )
+
+
+def _spine(canonical: Canonical, parts: ScoredParts) -> ir.Table:
+    """The leads and as_of that were scored, from the parts: the engine's spine may be of a later scoring by now."""
+    keys: Any = canonical.engine.read_parts(parts.features).select(
+        *(key for key in SPINE if key != "created_at")
+    )
+    leads = canonical.tables["leads"].select("lead_id", "created_at")
+    return canonical.engine.materialise(keys.join(leads, "lead_id").select(*SPINE), "spine_qualify")
 
 
 def threshold_of(config: Config, eligible: np.ndarray[Any, Any], capacity: int | None) -> Threshold:
@@ -186,7 +194,10 @@ class _Decisions:
         for row in _rows(table):
             if row["gated"] is None:
                 judged = self._judge.all(row)
-                if not self._judge.failed(judged) and self._action(row, judged, 0.0).action not in OFF_LIST:
+                if (
+                    not self._judge.failed(judged)
+                    and self._off_list(self._situation(row, judged, 0.0)) is None
+                ):
                     found.append(row["probability"])
         return found
 
@@ -199,16 +210,30 @@ class _Decisions:
         """Criterion to state to leads decided so far."""
         return {name: dict(found) for name, found in self._counts.items()}
 
-    def _action(self, row: Row, judged: Mapping[str, Judgement], threshold: float) -> NextAction:
-        found = situation(
-            row,
-            {name: one.state for name, one in judged.items()},
-            failed=self._judge.failed(judged),
-            askable=self._askable,
-            probability=row["probability"],
-            threshold=threshold,
-        )
-        return next_action(
+    def _row(self, row: Row, threshold: Threshold) -> dict[str, Any]:
+        judged = self._judge.all(row)
+        for name, one in judged.items():
+            self._counts[name][one.state] += 1
+        failed, at = self._judge.failed(judged), threshold.probability
+        decided = {
+            "lead_id": row["lead_id"],
+            "verdict": NO_PROSPECT if failed or row["probability"] < at else PROSPECT,
+            "verdict_because": _why(failed, row["probability"], at),
+            **{f"criterion_{name}": one.state for name, one in judged.items()},
+            **{f"{name}_evidence": one.evidence for name, one in judged.items()},
+            **{f"{name}_on": one.on for name, one in judged.items()},
+            "channel": row["channel"],
+            "origin": _origin(row),
+            "position": row["position"],
+            "gated": row["gated"],
+        }
+        # Nothing is to be done about whom the gate removes: what is not given is null.
+        return decided if row["gated"] is not None else {**decided, **self._open(row, judged, threshold)}
+
+    def _open(self, row: Row, judged: Mapping[str, Judgement], threshold: Threshold) -> dict[str, Any]:
+        """What to do about a lead that may be called or written to."""
+        found = self._situation(row, judged, threshold.probability)
+        does = next_action(
             found,
             self._rules.actions,
             self._rules.follow_up,
@@ -216,37 +241,33 @@ class _Decisions:
             as_of=row["as_of"],
             zone=self._zone,
         )
-
-    def _row(self, row: Row, threshold: Threshold) -> dict[str, Any]:
-        judged = self._judge.all(row)
-        for name, one in judged.items():
-            self._counts[name][one.state] += 1
-        failed, at = self._judge.failed(judged), threshold.probability
-        does = self._action(row, judged, at)
         # Whom the capacity leaves out is ranked all the same, and counted as beyond the capacity.
-        leaves = self._action(row, judged, 0.0) if threshold.by == "capacity" else does
-        where, rules = places(row, self._judge), self._rules.nurture
-        open_ = row["gated"] is None
+        by_capacity = threshold.by == "capacity" and not found.over_threshold
+        leaves = self._off_list(replace(found, threshold=0.0)) if by_capacity else OFF_LIST.get(does.action)
+        rules = self._rules.nurture
         return {
-            "lead_id": row["lead_id"],
-            "verdict": NO_PROSPECT if failed or row["probability"] < at else PROSPECT,
-            "verdict_because": _why(failed, row["probability"], at),
-            **{f"criterion_{name}": one.state for name, one in judged.items()},
-            **{f"{name}_evidence": one.evidence for name, one in judged.items()},
-            **{f"{name}_on": one.on for name, one in judged.items()},
-            "next_action": does.action if open_ else None,
-            "action_because": does.because if open_ else None,
-            "follow_up_on": does.on if open_ else None,
-            "channel": row["channel"],
-            "opening": opening(row, self._judge, self._zone) if open_ else None,
-            "segment": segment(where, rules),
+            "next_action": does.action,
+            "action_because": does.because,
+            "follow_up_on": does.on,
+            "opening": opening(row, self._judge, self._zone),
+            "segment": segment(places(row, self._judge), rules),
             "topic": interest(row, self._judge),
             "arm": arm(row["lead_id"], rules.arms, rules.salt),
-            "origin": _origin(row),
-            "position": row["position"],
-            "gated": row["gated"],
-            "off_list": OFF_LIST.get(leaves.action) if open_ else None,
+            "off_list": leaves,
         }
+
+    def _situation(self, row: Row, judged: Mapping[str, Judgement], threshold: float) -> Situation:
+        return situation(
+            row,
+            {name: one.state for name, one in judged.items()},
+            failed=self._judge.failed(judged),
+            askable=self._askable,
+            probability=row["probability"],
+            threshold=threshold,
+        )
+
+    def _off_list(self, found: Situation) -> str | None:
+        return OFF_LIST.get(first_rule(found, self._rules.actions).action)
 
 
 def _why(failed: tuple[str, ...], probability: float, threshold: float) -> str:
