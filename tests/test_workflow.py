@@ -135,6 +135,7 @@ def test_every_lead_is_qualified_once_and_the_funnel_adds_up(run):
     assert all(sum(states.values()) == len(scores) for states in found["criteria"].values())
     assert found["why_unknown"] == {"fit": "features.ideal_customer names none of its parts"}
     assert funnel["suspects"] is None
+    assert len((run.score.out / "suspects.csv").read_text().splitlines()) == 1
 
 
 def test_the_verdict_is_the_threshold_and_the_hard_criteria(run, tmp_path):

@@ -11,7 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from propensity.delivery.lists import MANIFEST, ROW_GROUP, deliver, neutral, staged, write_csv, write_parquet
+from propensity.delivery.lists import (
+    MANIFEST,
+    ROW_GROUP,
+    deliver,
+    neutral,
+    staged,
+    stream_csv,
+    write_csv,
+    write_parquet,
+)
 from propensity.errors import DeliveryError
 
 ROWS = 2 * ROW_GROUP + 17
@@ -55,6 +64,20 @@ def test_formulas_are_text_and_everything_comes_back(tmp_path: Path):
     assert all(name[0] not in "=+-@\t\r\n" for name in names)
     assert not any(name.lstrip()[:1] in {"=", "+", "@"} for name in names)
     assert [name.removeprefix("'") if name != "'ok" else name for name in names] == HOSTILE
+
+
+@pytest.mark.parametrize("batch", [1, 5, 100])
+def test_a_streamed_csv_is_the_one_that_is_written_at_once(tmp_path: Path, batch):
+    table = pa.table({"name": HOSTILE, "share": [place / 3 for place in range(len(HOSTILE))]})
+    write_csv(tmp_path / "whole.csv", table)
+    rows = stream_csv(tmp_path / "parts.csv", table.to_batches(max_chunksize=batch), table.schema)
+    assert rows == len(HOSTILE)
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_a_streamed_csv_without_rows_has_its_header(tmp_path: Path):
+    assert stream_csv(tmp_path / "empty.csv", (), TABLE.schema) == 0
+    assert (tmp_path / "empty.csv").read_text() == '"rank","lead_id"\n'
 
 
 def test_numbers_and_nulls_are_left_alone():

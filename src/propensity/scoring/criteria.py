@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from propensity.scoring.facts import AGE_DIGITS, SEPARATOR, Observed, intent_kinds
+from propensity.scoring.facts import AGE_DIGITS, SEPARATOR, Observed
 from propensity.scoring.reasons import shown
 
 if TYPE_CHECKING:
@@ -90,9 +90,7 @@ class Judge:
         self._rules = config.qualification
         self._types = config.features.types
         self._seen = seen
-        self._intents = bool(intent_kinds(config)) and seen.acts
         self._zone = config.data.zone
-        self._rank = config.features.titles.authority_rank
         self._unknown = seen.why_unknown()
         rules: dict[str, Callable[[Row], Judgement]] = {
             "fit": self.fit,

@@ -191,7 +191,7 @@ class _Decisions:
     def eligible(self, table: pa.Table) -> list[float]:
         """The probabilities of the leads that could be called if their probability were high enough."""
         found: list[float] = []
-        for row in _rows(table):
+        for row in (row for rows in _slices(table) for row in rows):
             if row["gated"] is None:
                 judged = self._judge.all(row)
                 if (
@@ -203,8 +203,11 @@ class _Decisions:
 
     def table(self, table: pa.Table, threshold: Threshold) -> pa.Table:
         """Decide for a batch."""
-        rows = [self._row(row, threshold) for row in _rows(table)]
-        return pa.Table.from_pylist(rows, schema=_SCHEMA)
+        slices = [
+            pa.Table.from_pylist([self._row(row, threshold) for row in rows], schema=_SCHEMA)
+            for rows in _slices(table)
+        ]
+        return pa.concat_tables(slices) if slices else _SCHEMA.empty_table()
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Criterion to state to leads decided so far."""
@@ -287,7 +290,7 @@ def _origin(row: Row) -> str:
     return OFFLINE if row["source_is_offline"] == 1 else ORIGIN_UNKNOWN
 
 
-def _rows(table: pa.Table) -> Iterator[Row]:
+def _slices(table: pa.Table) -> Iterator[list[Row]]:
     """Rows as mappings; a few thousand at a time, since they are many times as large as in Arrow."""
     for start in range(0, table.num_rows, _SLICE):
-        yield from table.slice(start, _SLICE).to_pylist()
+        yield table.slice(start, _SLICE).to_pylist()
