@@ -64,6 +64,7 @@ def small_config(world: Path, place: Path, *more: str) -> Config:
             f"paths.models={place / 'models'}",
             f"paths.out={place / 'out'}",
             f"paths.quarantine={place / 'quarantine'}",
+            f"paths.ledger={place / 'ledger'}",
             f"paths.reports={place / 'reports'}",
             "model.params={max_trees: 60}",
             "model.resamples=50",

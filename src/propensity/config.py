@@ -14,6 +14,7 @@ from propensity.configcolumns import ColumnMapping, ExtraColumn
 from propensity.configcourt import CourtConfig
 from propensity.configfeatures import ActivityType, FeaturesConfig
 from propensity.configgate import GateConfig
+from propensity.configlists import ListsConfig
 from propensity.configmodel import ModelConfig
 from propensity.configqualify import QualificationConfig
 from propensity.configtables import (
@@ -164,21 +165,6 @@ def parse_step(text: str) -> tuple[int, Literal["days", "weeks", "months"]]:
     return int(count), cast("Literal['days', 'weeks', 'months']", unit)
 
 
-class ListsConfig(Model):
-    """The list that reps receive."""
-
-    capacity: Whole | None = Field(
-        default=None, ge=1, description="leads a list may hold; all callable ones by default"
-    )
-    batch_rows: Whole = Field(default=50_000, ge=1_000, description="leads scored at a time")
-    widest_interval: Real = Field(
-        default=0.2,
-        gt=0,
-        le=1,
-        description="widest 95 % interval of a probability that is called enough evidence; wider: `not enough evidence`",
-    )
-
-
 class TrackingConfig(Model):
     """Where MLflow keeps runs and models."""
 
@@ -206,6 +192,10 @@ class PathsConfig(Model):
     )
     quarantine: Path = Field(
         default=Path("out/quarantine"), description="rows that broke a rule, one file a table"
+    )
+    ledger: Path = Field(
+        default=Path("out/ledger"),
+        description="what was listed, night by night, and what reps reported; only ever added to",
     )
 
 
