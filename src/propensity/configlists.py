@@ -114,6 +114,11 @@ class ListsConfig(Model):
         description="leads that share one of these, spelled alike or not, are one person: only the best is listed, and who asked "
         "not to be called takes the others along",
     )
+    same_person_most: Whole = Field(
+        default=10,
+        ge=2,
+        description="an address or a number that more leads share is a switchboard's, and makes nobody the same person",
+    )
     deal_stages: tuple[Text, ...] = Field(
         default=("opportunity",), description="stages of a deal that is being negotiated"
     )

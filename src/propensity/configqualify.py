@@ -171,10 +171,6 @@ def _default_actions() -> tuple[ActionRule, ...]:
             "because": "{unanswered} approaches without an answer; leave alone until {rest_until}",
         },
         {
-            "action": "leave alone", "rest_days": 2, "when": {"called_within_days": 2},
-            "because": "was called on {called_on}; leave alone until {rest_until}",
-        },
-        {
             "action": "keep as referral source", "when": {"hard_failed": True, "dialogue": ("met",)},
             "because": "answers us, but is no buyer: {failed} not met",
         },

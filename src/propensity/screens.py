@@ -17,6 +17,7 @@ from rich.text import Text
 from propensity.audit import courtscreen
 from propensity.audit import screen as audit
 from propensity.scoring import screen as qualifying
+from propensity.scoring.causes import WORDS as WHY_NOT
 from propensity.selection import backtestscreen
 from propensity.selection.ladder import WORDS
 from propensity.session import Progress
@@ -54,15 +55,6 @@ _METRICS = {
 _OFF_ON_SCREEN = 2
 """Parts of the test that are named where their probabilities are off."""
 _RIVALS = {"model": "model", **WORDS, "without_outbound": "without our acts", "truth": "true probabilities"}
-_CAUSES = {
-    "do_not_contact": "asked not to be contacted",
-    "already_converted": "already a prospect or beyond",
-    "disqualified": "disqualified",
-    "left_alone": "left alone for now",
-    "nurtured": "nurtured, not called",
-    "referral_source": "kept as a referral source",
-    "over_capacity": "beyond the list's capacity",
-}
 
 
 def _out() -> Console:
@@ -343,7 +335,8 @@ def _list_funnel(result: ScoreResult) -> Table:
     when = f" as of {_instant(result.as_of)}" if result.as_of else ""
     table.add_row(f"scored{when}", f"{result.scored:,}")
     for cause, count in result.removed.items():
-        table.add_row(f"  removed: {_CAUSES[cause]}", f"{count:,}")
+        if count:
+            table.add_row(f"  removed: {WHY_NOT[cause]}", f"{count:,}")
     table.add_row("listed", f"{result.listed:,}")
     return table
 

@@ -151,7 +151,6 @@ def score(
                 query,
                 bundle,
                 moment,
-                capacity=config.lists.capacity,
                 threads=config.engine.threads,
                 progress=progress.advance,
             ) as ranking,

@@ -54,10 +54,6 @@ CASES = {
     ),
     "five are not enough": (lead(unanswered=5, approached=ago(10)), "call", None),
     "the rest is over": (lead(unanswered=6, approached=ago(31)), "call", None),
-    "called yesterday": (
-        lead(called=ago(1), approached=ago(1)), "leave alone",
-        "was called on 2026-05-31; leave alone until 2026-06-02",
-    ),
     "talks with us, but has no money": (
         lead(**NO_BUDGET), "keep as referral source", "answers us, but is no buyer: budget not met",
     ),

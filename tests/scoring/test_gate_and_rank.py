@@ -14,6 +14,7 @@ import pytest
 from propensity.configfile import parse_config
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.scoring.gate import gate
+from propensity.scoring.persons import persons
 from propensity.scoring.rank import in_order, ranked
 from propensity.scoring.score import tie_breaks
 from propensity.sources.canonical import Canonical, load
@@ -67,7 +68,7 @@ def canonical(tmp_path_factory) -> Any:
 
 
 def test_each_cause_and_both_clocks(canonical: Canonical):
-    rows = canonical.engine.collect(gate(canonical, AS_OF)).to_pylist()
+    rows = canonical.engine.collect(gated(canonical)).to_pylist()
     assert {row["lead_id"]: row["removed"] for row in rows} == {
         "open": None,
         "converted": "already_converted",
@@ -97,10 +98,12 @@ def scores(canonical: Canonical, probability: list[float], margin: list[float]) 
     return canonical.engine.register("scores", table)
 
 
-def collect(
-    canonical: Canonical, capacity: int | None, probability: list[float], margin: list[float]
-) -> list[dict]:
-    table = ranked(canonical, scores(canonical, probability, margin), gate(canonical, AS_OF), capacity)
+def gated(canonical: Canonical) -> Any:
+    return gate(canonical, AS_OF, people=persons(canonical))
+
+
+def collect(canonical: Canonical, probability: list[float], margin: list[float]) -> list[dict]:
+    table = ranked(canonical, scores(canonical, probability, margin), gated(canonical))
     return canonical.engine.collect(in_order(table)).to_pylist()
 
 
@@ -108,7 +111,7 @@ def test_order_is_probability_then_margin_then_hash(canonical):
     same = [0.5] * len(LEADS)
     margins = [0.0] * len(LEADS)
     margins[LEADS.index("recorded_late")] = 1.0
-    rows = collect(canonical, None, same, margins)
+    rows = collect(canonical, same, margins)
     ranks = {row["lead_id"]: row["rank"] for row in rows if row["rank"] is not None}
     assert ranks["recorded_late"] == 1
     ties = dict(zip(LEADS, tie_breaks(pa.chunked_array([LEADS])).tolist(), strict=True))
@@ -119,25 +122,14 @@ def test_order_is_probability_then_margin_then_hash(canonical):
 
 def test_removed_leads_have_no_rank_and_do_not_count(canonical):
     probability = np.linspace(0.1, 0.9, len(LEADS)).tolist()
-    rows = collect(canonical, None, probability, probability)
+    rows = collect(canonical, probability, probability)
     assert [row["rank"] for row in rows if row["removed"] is None] == [1, 2, 3]
     assert all(row["rank"] is None for row in rows if row["removed"] is not None)
     assert [row["lead_id"] for row in rows[:3]] == ["recorded_late", "at_as_of", "open"]
 
 
-def test_capacity_keeps_the_best_and_names_the_rest(canonical):
-    probability = np.linspace(0.1, 0.9, len(LEADS)).tolist()
-    rows = collect(canonical, 1, probability, probability)
-    assert [(row["lead_id"], row["removed"]) for row in rows[:3]] == [
-        ("recorded_late", None),
-        ("at_as_of", "over_capacity"),
-        ("open", "over_capacity"),
-    ]
-    assert [row["rank"] for row in rows[:3]] == [1, 2, 3]
-
-
 def test_expected_value_is_null_without_a_deal_value(canonical):
-    rows = {row["lead_id"]: row for row in collect(canonical, None, [0.25] * len(LEADS), [0.0] * len(LEADS))}
+    rows = {row["lead_id"]: row for row in collect(canonical, [0.25] * len(LEADS), [0.0] * len(LEADS))}
     assert rows["open"]["expected_value"] == 25.0
     assert rows["blocked_and_won"]["expected_value"] is None
 

@@ -48,7 +48,8 @@ def _against_price(capacity: str | None, *, revenue: bool) -> list[Feature]:
     """What the product costs, and whether the budget (`capacity`: the feature that holds it) or revenue reaches it."""
     features = [
         _feature(
-            "product_price", "price", "base currency", "the product costs {value}", "attributes", lambda t: t["price"]
+            "product_price", "price", "base currency", "the product costs {value}", "attributes", lambda t: t["price"],
+            actionable=False,
         )
     ]  # fmt: skip
     if capacity is not None:
@@ -148,8 +149,9 @@ def _feature(  # noqa: PLR0913
     empty: float | None = None,
     null_when: str = "price is unknown",
     zero: str = "",
+    actionable: bool | None = None,
 ) -> Feature:
     return Feature(
         f"budget_{name}", "budget", concept, unit, sentence, over, expression,
-        empty=empty, null_when=null_when, zero=zero,
+        empty=empty, null_when=null_when, zero=zero, actionable=actionable,
     )  # fmt: skip

@@ -122,7 +122,7 @@ def _title(config: FeaturesConfig) -> list[Feature]:
         Feature(
             "firmographic_has_authority", "firmographic", "authority", "", "may decide a purchase by job title",
             "features", lambda t: has_authority(t["title"], t["firmographic_seniority_rank"], config),
-            null_when=unknown, zero="may not decide a purchase by job title",
+            null_when=unknown, zero="may not decide a purchase by job title", actionable=True,
         ),
     ]  # fmt: skip
 

@@ -55,7 +55,7 @@ def fiscal_features(
         Feature(
             "budget_days_to_fiscal_year_end", "budget", "fiscal year end", "days",
             "the fiscal year ends in {value} days", "attributes", days,
-            null_when="no fiscal year end is configured for the country", zero="the fiscal year ends today",
+            null_when="no fiscal year end is configured for the country", zero="the fiscal year ends today", actionable=False,
         )
     ]  # fmt: skip
 

@@ -60,6 +60,9 @@ class Feature:
         The sentence where the value is 0; `sentence` itself where empty.
     tellable
         Whether the value says something to a rep; if not, a neighbour of the same concept is quoted as the reason.
+    actionable
+        Whether a rep can act on it: write, call, ask, answer. By default what is known of budgets and of engagement is, and
+        what a company or a person is stays background.
     origin
         File and line of a feature of the data scientist's own; empty for those that ship. Set when the file is read.
     """
@@ -77,7 +80,13 @@ class Feature:
     null_when: str = "never"
     zero: str = ""
     tellable: bool = True
+    actionable: bool | None = None
     origin: str = ""
+
+    @property
+    def can_be_acted_on(self) -> bool:
+        """`actionable`, or what its family says."""
+        return self.family != "firmographic" if self.actionable is None else self.actionable
 
     def describe(self) -> dict[str, Any]:
         """Everything but the expression, as JSON holds it."""

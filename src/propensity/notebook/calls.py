@@ -267,7 +267,7 @@ def rank(scored: Scored, *, capacity: int | None = None) -> CallList:
         capacity is not a whole number of at least 1, or the connection is closed.
     """
     canonical = scored.crm.canonical
-    leads = canonical.config.lists.capacity if capacity is None else _at_least_one(capacity)
+    leads = None if capacity is None else _at_least_one(capacity)
     threads = canonical.config.engine.threads
     ranking = rank_parts(
         scored.query, scored.bundle, scored.parts, scored.as_of, capacity=leads, threads=threads

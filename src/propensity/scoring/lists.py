@@ -1,4 +1,4 @@
-"""From a spine to the staged files of a list: score, rank, explain, in bounded memory."""
+"""From a spine to the night's lists: score, gate, qualify, rank, assign, explain, in bounded memory."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
+from propensity.scoring.assign import Candidate, Place, Reps, assign
+from propensity.scoring.causes import CAUSES, SAME_PERSON, WORDS
 from propensity.scoring.exports import Exports, exports
 from propensity.scoring.funnel import KEYS, Funnel, funnel
-from propensity.scoring.gate import CAUSES, gate
-from propensity.scoring.qualify import LIST_MORE, SCORE_MORE, Qualified, qualify
+from propensity.scoring.gate import gate
+from propensity.scoring.persons import persons
+from propensity.scoring.qualify import LIST_MORE, OFF_LIST, SCORE_MORE, Qualified, qualify
 from propensity.scoring.rank import CONTACT, in_order, ranked
-from propensity.scoring.reasons import AGAINST, FOR, explain
+from propensity.scoring.reasons import ACTS, TOLD, explain
+from propensity.scoring.recent import recent_acts
 from propensity.scoring.score import ScoredParts, feature_parts, score_parts
 from propensity.scoring.surprises import Surprises
 
@@ -28,22 +32,48 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
+    from propensity.configlists import ListsConfig
     from propensity.features.frame import FeatureQuery
     from propensity.model.bundle import Bundle
+    from propensity.sources.canonical import Canonical
 
+_TOLD = tuple(name for pair in zip(TOLD, ACTS, strict=True) for name in pair)
+ASSIGNED = pa.schema(
+    [
+        ("lead_id", pa.string()), ("rep", pa.string()), ("rep_rank", pa.int64()), ("left_out", pa.string()),
+        ("selection", pa.string()), ("selection_probability", pa.float64()),
+    ]
+)  # fmt: skip
 LIST_COLUMNS = (
-    "rank", "lead_id", "contact_name", "title", "company", "email", "phone", "tier", "probability",
-    "probability_low", "probability_high", "evidence", *FOR, AGAINST, *LIST_MORE,
-    "owner", "deal_value", "expected_value", "source", "country", "product", "account_id", "as_of",
+    "rank", "rep", "rep_rank", "lead_id", "contact_name", "title", "company", "email", "phone", "tier", "probability",
+    "probability_low", "probability_high", "evidence", *_TOLD, *LIST_MORE,
+    "expected_value", "deal_value", "owner", "source", "country", "product", "account_id", "selection",
+    "selection_probability", "as_of",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Ranked leads in the engine: all scored ones, and those that reach the list with their reasons."""
+    """Ranked leads in the engine: all scored ones, and those that reach a list with their reasons.
+
+    Attributes
+    ----------
+    scores
+        Every scored lead, in order.
+    listed
+        LIST_COLUMNS, by rank.
+    acts
+        What the listed leads did lately: `scoring.recent.ACTS`.
+    reps
+        Who calls.
+    counts
+        Leads by cause; `listed` for those on a list.
+    """
 
     scores: ir.Table
     listed: ir.Table
+    acts: pa.Table
+    reps: Reps
     counts: dict[str, int]
     surprises: Surprises
     qualified: Qualified
@@ -76,11 +106,10 @@ def rank_leads(
     bundle: Bundle,
     as_of: datetime | None,
     *,
-    capacity: int | None,
     threads: int | None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Generator[Ranking]:
-    """Score, gate, rank and explain; yields once, and clears its temporary files when the caller is done.
+    """Score, gate, rank, assign and explain; yields once, and clears its temporary files when the caller is done.
 
     Memory is bounded by `lists.batch_rows`: features pass through disk, and the engine sorts.
     """
@@ -94,7 +123,7 @@ def rank_leads(
             threads=threads,
             progress=progress,
         )
-        yield rank_parts(query, bundle, parts, as_of, capacity=capacity, threads=threads)
+        yield rank_parts(query, bundle, parts, as_of, threads=threads)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -105,34 +134,126 @@ def rank_parts(
     parts: ScoredParts,
     as_of: datetime | None,
     *,
-    capacity: int | None,
     threads: int | None,
+    capacity: int | None = None,
 ) -> Ranking:
-    """Gate, rank and explain what `score_parts` left on disk; the parts must stay as long as the ranking is read."""
+    """Gate, rank, assign and explain what `score_parts` left on disk; the parts must stay as long as the ranking is read.
+
+    `capacity` (leads of the night) goes before `lists.capacity`.
+    """
     canonical, engine = query.canonical, query.canonical.engine
-    gated = gate(canonical, as_of)
-    qualified = qualify(canonical, parts, gated, as_of, capacity=capacity)
+    rules = canonical.config.lists
+    if capacity is not None:
+        rules = rules.model_copy(update={"capacity": capacity})
+    reps = Reps(rules, _owners(canonical) if rules.owners_are_reps else ())
+    gated = gate(canonical, as_of, people=persons(canonical))
+    qualified = qualify(canonical, parts, gated.drop("person", "by_person"), as_of, capacity=reps.total())
     found: Any = qualified.table
-    leaving = found.select("lead_id", removed=ibis.coalesce(found["gated"], found["off_list"]))
-    scores: Any = ranked(canonical, engine.read_parts(parts.scores), leaving, capacity)
+    leaving = gated.select("lead_id", "person", "by_person").join(
+        found.select("lead_id", removed=ibis.coalesce(found["gated"], found["off_list"])), "lead_id"
+    )
+    ranks: Any = engine.materialise(
+        ranked(canonical, engine.read_parts(parts.scores), leaving), "ranked_only"
+    )
+    placed = engine.register("assigned", _assigned(canonical, ranks, qualified, reps, rules, as_of))
+    scores = ranks.left_join(placed, "lead_id").drop("lead_id_right")
     scores = scores.left_join(found.select("lead_id", *LIST_MORE), "lead_id").drop("lead_id_right")
+    scores = scores.mutate(removed=ibis.coalesce(scores["removed"], scores["left_out"]))
+    scores = scores.mutate(removed_because=_because(scores))
     table: Any = engine.materialise(scores, "ranked")
     callable_ = table.filter(table["removed"].isnull())
     listed_ids = set(engine.collect(callable_.select("lead_id"))["lead_id"].to_pylist())
-    reasons = engine.register("reasons", _reasons(query, bundle, feature_parts(parts), listed_ids, threads))
-    listed = callable_.left_join(reasons, "lead_id").drop("lead_id_right").select(*LIST_COLUMNS)
+    told = _reasons(query, bundle, feature_parts(parts), listed_ids, threads)
+    listed = callable_.left_join(engine.register("reasons", told), "lead_id").drop("lead_id_right")
     counts = engine.collect(table.group_by("removed").aggregate(rows=table.count())).to_pylist()
     only_listed = [name for name in LIST_MORE if name not in SCORE_MORE]
     out = exports(canonical, qualified, as_of)
     return Ranking(
-        in_order(table).drop("tie", *CONTACT, *only_listed),
-        listed.order_by("rank"),
+        in_order(table).drop("tie", "same_as", "by_person", "left_out", *CONTACT, *only_listed),
+        listed.select(*LIST_COLUMNS).order_by("rank"),
+        recent_acts(canonical, callable_.select("lead_id"), as_of),
+        reps,
         {str(row["removed"] or "listed"): row["rows"] for row in counts},
         parts.surprises,
         qualified,
         out,
         _funnel(query, table, qualified, out),
     )
+
+
+def _owners(canonical: Canonical) -> list[str]:
+    leads: Any = canonical.tables["leads"]
+    names = leads.filter(leads["owner"].notnull()).select("owner").distinct().order_by("owner")
+    return canonical.engine.collect(names)["owner"].to_pylist()
+
+
+def _assigned(
+    canonical: Canonical,
+    ranks: Any,
+    qualified: Qualified,
+    reps: Reps,
+    rules: ListsConfig,
+    as_of: datetime | None,
+) -> pa.Table:
+    """ASSIGNED, a row a callable lead, by rank."""
+    facts: Any = qualified.facts
+    places = facts.select(
+        "lead_id",
+        "product",
+        "source",
+        industry=facts["account_industry"],
+        country=ibis.coalesce(facts["country"], facts["account_country"]),
+        region=ibis.coalesce(facts["region"], facts["account_region"]),
+    )
+    waiting = ranks.filter(ranks["rank"].notnull()).select("lead_id", "account_id", "owner", "rank")
+    waiting = waiting.left_join(places, "lead_id").drop("lead_id_right").order_by("rank")
+    rows = canonical.engine.collect(waiting).to_pylist()
+    candidates = [
+        Candidate(
+            row["lead_id"],
+            f"lead {row['lead_id']}" if row["account_id"] is None else f"account {row['account_id']}",
+            row["owner"],
+            (row["country"], row["region"], row["industry"], row["product"], row["source"]),
+        )
+        for row in rows
+    ]
+    night = "" if as_of is None else as_of.isoformat()
+    return _placed(candidates, assign(candidates, reps, rules, night=night), reps)
+
+
+def _placed(candidates: list[Candidate], places: list[Place], reps: Reps) -> pa.Table:
+    count = [0] * len(reps.names)
+    rows: list[dict[str, Any]] = []
+    for lead, place in zip(candidates, places, strict=True):
+        number = None
+        if place.rep is not None:
+            count[place.rep] += 1
+            number = count[place.rep]
+        rows.append(
+            {
+                "lead_id": lead.lead_id,
+                "rep": None if place.rep is None else reps.names[place.rep],
+                "rep_rank": number,
+                "left_out": place.removed,
+                "selection": place.selection,
+                "selection_probability": place.probability,
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=ASSIGNED)
+
+
+def _because(table: Any) -> Any:
+    """Why a lead is on no list, in words; null for who is on one."""
+    by_action = tuple(OFF_LIST.values())
+    cases: list[tuple[Any, Any]] = [
+        (table["removed"].isin(by_action), table["action_because"]),
+        (table["removed"] == SAME_PERSON, ibis.literal("the same person as lead ") + table["same_as"]),
+    ]
+    for cause, words in WORDS.items():
+        shared = table["by_person"].fill_null(ibis.literal(False))
+        said = ibis.cases((shared, f"the same person, as another lead: {words}"), else_=words)
+        cases.append((table["removed"] == cause, said))
+    return ibis.cases(*cases, else_=ibis.null("string"))
 
 
 def _funnel(query: FeatureQuery, table: Any, qualified: Qualified, out: Exports) -> Funnel:
@@ -151,10 +272,16 @@ def _funnel(query: FeatureQuery, table: Any, qualified: Qualified, out: Exports)
 def _reasons(
     query: FeatureQuery, bundle: Bundle, parts: Iterator[pa.Table], listed: set[str], threads: int | None
 ) -> pa.Table:
-    tables = [pa.table({name: pa.array([], pa.string()) for name in ("lead_id", *FOR, AGAINST)})]
+    schema = [
+        ("lead_id", pa.string()),
+        *((name, pa.string()) for name in TOLD),
+        *((name, pa.bool_()) for name in ACTS),
+    ]
+    tables = [pa.schema(schema).empty_table()]
+    protected = query.canonical.config.lists.reasons.protected
     for part in parts:
         wanted = pa.array([lead in listed for lead in part["lead_id"].to_pylist()], pa.bool_())
         rows = part.filter(wanted)
         if rows.num_rows:
-            tables.append(explain(bundle, query.features, rows, threads=threads))
+            tables.append(explain(bundle, query.features, rows, threads=threads, protected=protected))
     return pa.concat_tables(tables)

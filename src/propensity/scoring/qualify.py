@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 
 from propensity.configqualify import LEAVE, NURTURE, REFERRAL
 from propensity.scoring.actions import Situation, first_rule, next_action, situation
+from propensity.scoring.causes import LEFT_ALONE, NURTURED, REFERRAL_SOURCE
 from propensity.scoring.criteria import CRITERIA, Judge, Judgement, Row, act
 from propensity.scoring.facts import Observed, lead_facts, observed
-from propensity.scoring.gate import LEFT_ALONE, NURTURED, REFERRAL_SOURCE, positions
+from propensity.scoring.gate import positions
 from propensity.scoring.opening import opening
 from propensity.scoring.segments import arm, interest, places, segment
 from propensity.timeline.snapshots import SPINE
@@ -49,7 +50,9 @@ _SCHEMA = pa.schema(
 )  # fmt: skip
 SCORE_MORE = ("verdict", *(name for name, _ in _STATES), "next_action")
 """What every scored lead shows of its qualification."""
-LIST_MORE = (*SCORE_MORE, "action_because", "follow_up_on", "channel", "opening")
+LIST_MORE = (
+    *SCORE_MORE, "verdict_because", *(name for name, _ in _EVIDENCE), "action_because", "follow_up_on", "channel", "opening",
+)  # fmt: skip
 """What a listed lead shows."""
 FILE = tuple(name for name in _SCHEMA.names if name not in ("gated", "off_list", "segment", "topic", "arm"))
 """The file beside the scores: each criterion with its evidence and date."""

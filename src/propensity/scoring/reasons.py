@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,13 +17,23 @@ if TYPE_CHECKING:
 
 FOR = ("reason_1", "reason_2", "reason_3")
 AGAINST = "against"
+TOLD = (*FOR, AGAINST)
+ACTS = tuple(f"{name}_act" for name in TOLD)
+"""Beside each reason: whether it is something that the rep can act on (bool; null where there is no reason)."""
 _WORDS = {1: "once", 2: "twice"}
 _WHOLE_FROM = 10
 _HOURS_A_DAY = 24
 _DAYS_FROM = 2
 
 
-def explain(bundle: Bundle, features: Sequence[Feature], rows: pa.Table, *, threads: int | None) -> pa.Table:
+def explain(
+    bundle: Bundle,
+    features: Sequence[Feature],
+    rows: pa.Table,
+    *,
+    threads: int | None,
+    protected: Collection[str] = (),
+) -> pa.Table:
     """Give each row its three strongest reasons for and the strongest against.
 
     Parameters
@@ -36,32 +46,72 @@ def explain(bundle: Bundle, features: Sequence[Feature], rows: pa.Table, *, thre
         Features of the leads to explain, and their `lead_id`.
     threads
         Of the model; all cores where None.
+    protected
+        Columns, features or concepts that no reason speaks of, whatever they push: see `speaks_of`.
 
     Returns
     -------
-    `lead_id`, `reason_1` to `reason_3` and `against` (strings; null where no concept pushes that way). A concept's
-    sentence is that of the feature which pushes hardest in the concept's direction, with the lead's own value.
+    `lead_id`, `reason_1` to `reason_3` and `against` (strings; null where no concept pushes that way), and for each
+    `..._act` (bool). A concept's sentence is that of the feature which pushes hardest in the concept's direction, with the
+    lead's own value; no sentence comes twice.
     """
     specs = {feature.name: feature for feature in features}
     ordered = [specs[column.name] for column in bundle.features]
-    pushes = bundle.contributions(rows, threads=threads or 0)
-    by_concept = _ByConcept(ordered)
+    open_ = [place for place, feature in enumerate(ordered) if not speaks_of(feature, protected)]
+    told = [ordered[place] for place in open_]
+    pushes = bundle.contributions(rows, threads=threads or 0)[:, open_]
+    by_concept = _ByConcept(told)
     totals = by_concept.totals(pushes)
-    columns: dict[str, list[str | None]] = {name: [] for name in (*FOR, AGAINST)}
-    values = [rows[feature.name].to_pylist() for feature in ordered]
+    texts: dict[str, list[str | None]] = {name: [] for name in TOLD}
+    acts: dict[str, list[bool | None]] = {name: [] for name in ACTS}
+    values = [rows[feature.name].to_pylist() for feature in told]
     for row in range(rows.num_rows):
-        order = np.argsort(-totals[row], kind="stable")
-        best: list[int | None] = [int(concept) for concept in order[: len(FOR)] if totals[row, concept] > 0]
-        worst = int(order[-1]) if len(order) and totals[row, order[-1]] < 0 else None
-        for name, concept in zip(
-            (*FOR, AGAINST), [*best, *[None] * (len(FOR) - len(best)), worst], strict=True
-        ):
-            chosen = (
-                None if concept is None else by_concept.strongest(pushes[row], concept, totals[row, concept])
-            )
-            columns[name].append(None if chosen is None else sentence(ordered[chosen], values[chosen][row]))
-    arrays = {name: pa.array(texts, pa.string()) for name, texts in columns.items()}
-    return pa.table({"lead_id": rows["lead_id"], **arrays})
+
+        def say(concept: int, row: int = row) -> tuple[str, bool]:
+            chosen = by_concept.strongest(pushes[row], concept, totals[row, concept])
+            return sentence(told[chosen], values[chosen][row]), told[chosen].can_be_acted_on
+
+        found = _strongest(totals[row], say)
+        for name, act, reason in zip(TOLD, ACTS, found, strict=True):
+            texts[name].append(None if reason is None else reason[0])
+            acts[act].append(None if reason is None else reason[1])
+    arrays = {name: pa.array(column, pa.string()) for name, column in texts.items()}
+    flags = {name: pa.array(column, pa.bool_()) for name, column in acts.items()}
+    return pa.table({"lead_id": rows["lead_id"], **arrays, **flags})
+
+
+def _strongest(
+    totals: npt.NDArray[np.float64], say: Callable[[int], tuple[str, bool]]
+) -> list[tuple[str, bool] | None]:
+    """Of one lead, what pushes hardest upwards (three at most), then what pushes hardest downwards; nothing said twice."""
+    order = np.argsort(-totals, kind="stable")
+    found: list[tuple[str, bool] | None] = []
+    for concept in order[totals[order] > 0]:
+        reason = say(int(concept))
+        if reason not in found:
+            found.append(reason)
+        if len(found) == len(FOR):
+            break
+    found += [None] * (len(FOR) - len(found))
+    down = (say(int(concept)) for concept in order[::-1] if totals[concept] < 0)
+    return [*found, next((reason for reason in down if reason not in found), None)]
+
+
+def speaks_of(feature: Feature, protected: Collection[str]) -> bool:
+    """Whether a feature is one of the protected, or derives from one.
+
+    A name stands for the feature of that name, with or without its family; for the concept; for the column that it is made
+    of, the lead's or the account's; and for the past rate and the fit that derive from that column.
+
+    >>> from propensity.features.spec import Feature
+    >>> age = Feature("firmographic_age", "firmographic", "years of life", "years", "age: {value}", "attributes", lambda t: t)
+    >>> speaks_of(age, ["Age"]), speaks_of(age, ["years of life"]), speaks_of(age, ["lead_age"])
+    (True, True, False)
+    """
+    own = feature.name.removeprefix(f"{feature.family}_").casefold()
+    names = {own, feature.name.casefold(), feature.concept.casefold(), own.removeprefix("fits_")}
+    names |= {name.removesuffix("_past_rate").removeprefix("account_") for name in names}
+    return any(name.casefold() in names for name in protected)
 
 
 class _ByConcept:
@@ -79,6 +129,8 @@ class _ByConcept:
 
     def totals(self, pushes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Contributions summed by concept, shape (rows, concepts)."""
+        if not self.members:
+            return np.zeros((len(pushes), 0))
         return np.stack([pushes[:, members].sum(axis=1) for members in self.members], axis=1)
 
     def strongest(self, pushes: npt.NDArray[np.float64], concept: int, total: float) -> int:

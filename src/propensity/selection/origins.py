@@ -21,6 +21,7 @@ import numpy as np
 
 from propensity.errors import HistoryError
 from propensity.scoring.gate import gate
+from propensity.scoring.persons import persons
 from propensity.timeline.history import SNAPSHOT
 from propensity.timeline.snapshots import (
     LABEL,
@@ -125,7 +126,7 @@ def _by_calendar(canonical: Canonical, through: datetime, asked: int) -> list[_D
         known = known_at(canonical, at)
         rows = _learnable(known, at, number)
         if rows is not None:
-            gated = gate(known, at)
+            gated = gate(known, at, people=persons(known))
             open_then = gated.filter(gated["removed"].isnull())
             listed = canonical.engine.materialise(listing(canonical, at, open_then), f"listed_{number}")
             drafts.append(_Draft(_day(canonical, at), at, rows, listed))
