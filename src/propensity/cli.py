@@ -160,6 +160,26 @@ def score(
     _strict(strict, result.warnings)
 
 
+@app.command(epilog=f"Example: propensity explain L000042 --config configs/demo.yaml\n\n{_CODES}")
+def explain(
+    lead_id: Annotated[str, typer.Argument(metavar="LEAD_ID", help="As the leads table spells it.")],
+    config: ConfigPath,
+    override: Overrides = None,
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of a list; the newest by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a lead is where it is on the newest list, or why it is on none."""
+    from propensity import explainscreen  # noqa: PLC0415
+    from propensity.delivery.explain import explained  # noqa: PLC0415
+
+    paths = _config(config, override).paths
+    result = explained(lead_id, paths.out, night=out, quarantine=paths.quarantine)
+    _print(as_json, result, explainscreen.show)
+
+
 @app.command(epilog=f"Example: propensity promote --config configs/demo.yaml\n\n{_CODES}")
 def promote(
     config: ConfigPath,

@@ -144,6 +144,15 @@ class ListsConfig(Model):
         description="widest 95 % interval of a probability that is called enough evidence; wider: `not enough evidence`",
     )
 
+    @property
+    def places(self) -> int | None:
+        """Leads of one night over all reps, as far as the configuration alone says; None for any number."""
+        of_reps = [self.rep_capacity if rep.capacity is None else rep.capacity for rep in self.reps]
+        known = [capacity for capacity in of_reps if capacity is not None]
+        if self.owners_are_reps or not self.reps or len(known) < len(of_reps):
+            return self.capacity
+        return max(1, min(sum(known), self.capacity or sum(known)))
+
     @field_validator("reps")
     @classmethod
     def _differ(cls, reps: tuple[RepConfig, ...]) -> tuple[RepConfig, ...]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from propensity.audit.leakage import Court
+    from propensity.audit.sections.facts import Facts
     from propensity.config import Config
     from propensity.features.frame import FeatureFrame
     from propensity.model.bundle import Bundle
@@ -73,9 +74,9 @@ def lineage_of(session: Session) -> dict[str, Any]:
     }
 
 
-def evidence_of(session: Session, trained: Trained, court: Court) -> str:
-    """The evidence pack of one training as HTML; a backtest with these features and data is told in it."""
-    facts = gathered(
+def facts_of(session: Session, trained: Trained, court: Court) -> Facts:
+    """What the evidence pack of one training tells; a backtest with these features and data is among it."""
+    return gathered(
         session.canonical,
         trained,
         court,
@@ -83,6 +84,10 @@ def evidence_of(session: Session, trained: Trained, court: Court) -> str:
         warnings=recipe_warnings(trained),
         backtest=backtest_on(session.canonical.config.paths.reports, trained),
     )
+
+
+def evidence_of(facts: Facts) -> str:
+    """The evidence pack as HTML."""
     return render(pack_of(facts))
 
 

@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from propensity.selection.practice import at_capacity
+
 if TYPE_CHECKING:
     from propensity.audit.leakage import Court
     from propensity.audit.profile import Profile
     from propensity.selection.backtest import Backtest
     from propensity.selection.gate import GateResult
+    from propensity.selection.practice import Practices
     from propensity.selection.promotion import Comparison
     from propensity.selection.training import Trained
     from propensity.sources.report import CheckReport
@@ -49,7 +52,11 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A training: what was learned, how it did, where it is registered, and where its evidence pack lies (None: nowhere)."""
+    """A training: what was learned, how it did, where it is registered, and where its evidence pack lies (None: nowhere).
+
+    practices
+        What the test's lists held under the model and under today's practices; None without a test.
+    """
 
     trained: Trained
     registered: Registered
@@ -59,6 +66,7 @@ class TrainResult:
     warnings: tuple[str, ...]
     court: Court
     evidence: Path | None = None
+    practices: Practices | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """What `train --json` prints."""
@@ -82,6 +90,7 @@ class TrainResult:
             "recalibration": final["recalibration"],
             "court": self.court.to_dict(),
             "evidence": None if self.evidence is None else str(self.evidence),
+            "at_capacity": None if self.practices is None else at_capacity(self.practices),
             "warnings": list(self.warnings),
         }
 

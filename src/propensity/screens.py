@@ -220,6 +220,7 @@ def demo(result: DemoResult) -> None:
         f"A perfectly calibrated model of this size shows a calibration error of up to "
         f"{result.perfect_calibration_error:.4f} (95 % of the time)."
     )
+    _at_capacity(console, result.trained)
     console.rule("List")
     console.print(_list_funnel(result.scored))
     qualifying.show(console, result.scored.qualification)
@@ -232,6 +233,21 @@ def demo(result: DemoResult) -> None:
     if result.refusal:
         console.print(Text(f"            {result.refusal}"))
     console.print("MLflow      .venv/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db")
+
+
+def _at_capacity(console: Console, result: TrainResult) -> None:
+    """What the test's lists held at the reps' capacity, beside today's practices."""
+    found = result.practices
+    if found is None:
+        return
+    console.rule("At the reps' capacity")
+    console.print(
+        Text(
+            f"Of the leads on {len(found.by_list)} lists of the test, {found.capacity:,} calls each: who became a prospect "
+            "within the horizon, whoever called them."
+        )
+    )
+    console.print(backtestscreen.practices_table(found))
 
 
 def _tables(report: CheckReport) -> Table:

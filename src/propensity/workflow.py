@@ -17,6 +17,7 @@ from propensity.features.catalogue import parameters
 from propensity.features.frame import features_of
 from propensity.recording import (
     evidence_of,
+    facts_of,
     left_evidence,
     lineage_of,
     promotion_of,
@@ -87,7 +88,8 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
         )
         trained = with_verdicts(trained, court)
         progress.step("Writing the evidence pack")
-        page = evidence_of(session, trained, court)
+        facts = facts_of(session, trained, court)
+        page = evidence_of(facts)
         progress.step("Logging to MLflow and registering")
         record = training_of(config, frame, trained, lineage, court, page)
         registered = log_training(Store.from_config(config.tracking), record)
@@ -95,7 +97,9 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
         report = session.canonical.report
         warnings = (*_messages(report), *recipe_warnings(trained), *court.warnings, *unwritten)
         leads = report.tables["leads"].kept
-        return TrainResult(trained, registered, report, session.through, leads, warnings, court, evidence)
+        return TrainResult(
+            trained, registered, report, session.through, leads, warnings, court, evidence, facts.practices
+        )
 
 
 def backtest(config: Config, progress: Progress | None = None) -> BacktestResult:

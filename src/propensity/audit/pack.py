@@ -147,7 +147,7 @@ def _practices(canonical: Canonical, trained: Trained) -> tuple[Practices, tuple
     orders, lists = todays_orders(canonical, test), lists_of(test, config)
     mean = np.bincount(lists.number).mean()
     capacity = (
-        config.backtest.capacity or config.lists.capacity or max(1, min(DEFAULT_CAPACITY, int(mean / 10)))
+        config.backtest.capacity or config.lists.places or max(1, min(DEFAULT_CAPACITY, int(mean / 10)))
     )
     found = compare_practices(
         test.y,

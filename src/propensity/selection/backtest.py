@@ -151,7 +151,7 @@ class Backtest:
 
 def capacity_of(config: Config) -> int:
     """Calls a list: of the backtest, else of the lists, else DEFAULT_CAPACITY."""
-    for capacity in (config.backtest.capacity, config.lists.capacity):
+    for capacity in (config.backtest.capacity, config.lists.places):
         if capacity is not None:
             return capacity
     return DEFAULT_CAPACITY

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from propensity.selection.backtest import Backtest
-    from propensity.selection.practice import Period, Practice
+    from propensity.selection.practice import Period, Practice, Practices
     from propensity.stats.bootstrap import Metric
 
 _HEADS = {**PRACTICES, MODEL: "model"}
@@ -24,7 +24,7 @@ _HEADS = {**PRACTICES, MODEL: "model"}
 def show(console: Console, found: Backtest) -> None:
     """Print the result in one sentence, what each practice held, and how it went by list and by month."""
     console.print(Text(f"\n{found.summary}\n"))
-    console.print(_practices(found))
+    console.print(practices_table(found.practices))
     console.print(
         "In brackets the 95 % interval: chance in which accounts came, at these dates. Another date differs more: see "
         "lowest and highest, and list by list:\n"
@@ -40,12 +40,13 @@ def show(console: Console, found: Backtest) -> None:
         console.print(Text(f"note: {note}"))
 
 
-def _practices(found: Backtest) -> Table:
+def practices_table(found: Practices) -> Table:
+    """What each practice's tops held, a row a practice."""
     table = Table("practice", box=None, pad_edge=False)
     for head in ("converted, mean a list", "lowest", "highest", "lift", "model ahead by", "in lists"):
         table.add_column(head, justify="right")
-    for practice in found.practices.practices:
-        table.add_row(*_row(practice, len(found.lists)))
+    for practice in found.practices:
+        table.add_row(*_row(practice, len(found.by_list)))
     return table
 
 

@@ -210,6 +210,12 @@ def compare_practices(
     )
 
 
+def at_capacity(found: Practices) -> dict[str, Any]:
+    """The whole in JSON types: what each practice's tops held, without each list."""
+    told = found.to_dict()
+    return {key: told[key] for key in ("capacity", "rows", "conversions", "clusters", "practices", "skipped")}
+
+
 def _by_month(sums: _Sums, lists: Lists) -> tuple[Period, ...]:
     months: dict[str, list[int]] = {}
     for number, month in enumerate(lists.months):

@@ -196,11 +196,11 @@ def compare(
 
 def capacity_of(config: Config) -> Measure:
     """Conversions among as many leads as a list may hold; where that is not said, in the top tenth as in the lift."""
-    if config.lists.capacity is None:
+    if config.lists.places is None:
         return conversions_at(share=TOP_SHARE)
-    return conversions_at(count=config.lists.capacity)
+    return conversions_at(count=config.lists.places)
 
 
 def capacity_in_words(config: Config) -> str:
     """How many leads a list holds."""
-    return "the top tenth" if config.lists.capacity is None else f"the top {config.lists.capacity:,}"
+    return "the top tenth" if config.lists.places is None else f"the top {config.lists.places:,}"

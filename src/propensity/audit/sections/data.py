@@ -60,7 +60,7 @@ def _dated_rows(facts: Facts) -> list[tuple[str, str]]:
 def _capacity(facts: Facts) -> str:
     for key, configured in (
         ("backtest", facts.config.backtest.capacity),
-        ("lists", facts.config.lists.capacity),
+        ("lists", facts.config.lists.places),
     ):
         if configured is not None:
             return f"{many(configured, 'lead')} a list ({key}.capacity)"
