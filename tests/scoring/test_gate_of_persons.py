@@ -12,7 +12,7 @@ import pytest
 
 from propensity.configfile import parse_config
 from propensity.engines.duckdb import DuckDBEngine
-from propensity.scoring.gate import gate
+from propensity.scoring.gate import gate, silenced
 from propensity.scoring.persons import persons
 from propensity.scoring.rank import ranked
 from propensity.sources.canonical import Canonical, load
@@ -173,3 +173,11 @@ def test_of_one_person_only_the_best_is_ranked(canonical):
     ] * 2
     ranks = sorted(row["rank"] for row in found.values() if row["rank"] is not None)
     assert ranks == list(range(1, len(ranks) + 1))
+
+
+def test_who_asked_under_another_lead_counts_as_having_asked_everywhere(canonical):
+    known = silenced(canonical, gate(canonical, AS_OF, people=persons(canonical)))
+    leads = known.tables["leads"]
+    rows = canonical.engine.collect(leads.filter(leads["do_not_contact"]).select("lead_id", "email"))
+    assert sorted(rows["lead_id"].to_pylist()) == ["bob", "bob again", "reception 0"]
+    assert canonical.engine.collect(leads.count().as_table()).column(0)[0].as_py() == len(PEOPLE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from propensity.features.spec import Feature
 from propensity.model.bundle import Bundle, FeatureColumn, Tiers, bundle_from
 from propensity.model.classifier import PropensityClassifier
-from propensity.scoring.reasons import AGAINST, FOR, explain, sentence
+from propensity.scoring.reasons import AGAINST, FOR, explain, sentence, speaks_of
 
 
 def feature(name: str, concept: str, *, tellable: bool = True, zero: str = "") -> Feature:
@@ -101,3 +103,43 @@ def test_many_hours_are_told_in_days(hours, said):
         lambda t: t.count(),
     )  # fmt: skip
     assert sentence(answers, hours) == f"usually answers within {said}"
+
+
+def test_protected_concepts_are_told_to_nobody_and_the_next_reason_takes_their_place(bundle, rows):
+    told = explain(bundle, SPECS, rows, threads=1, protected=["Size", "views_90d"]).to_pylist()
+    plain = explain(bundle, SPECS, rows, threads=1).to_pylist()
+    said = [text for row in told for name in (*FOR, AGAINST) if (text := row[name]) is not None]
+    assert any(text.startswith("size") for row in plain for text in row.values() if isinstance(text, str))
+    assert not [text for text in said if text.startswith(("size", "views_90d"))]
+    assert any(text.startswith("views_7d") for text in said)
+
+
+def test_where_everything_is_protected_nothing_is_said(bundle, rows):
+    told = explain(bundle, SPECS, rows.slice(0, 3), threads=1, protected=["size", "views", "silence"])
+    assert told.drop_columns(["lead_id"]).to_pylist() == [dict.fromkeys(told.column_names[1:])] * 3
+
+
+def test_each_reason_says_whether_the_rep_can_act_on_it(bundle, rows):
+    specs = [replace(spec, actionable=spec.concept == "silence") for spec in SPECS]
+    for row in explain(bundle, specs, rows, threads=1).to_pylist():
+        for name in (*FOR, AGAINST):
+            if row[name] is None:
+                assert row[f"{name}_act"] is None
+            else:
+                assert row[f"{name}_act"] is row[name].startswith("silence")
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "protected"),
+    [
+        ("firmographic_country", "firmographic", True),
+        ("firmographic_account_country", "firmographic", True),
+        ("firmographic_fits_country", "firmographic", True),
+        ("firmographic_country_past_rate", "firmographic", True),
+        ("firmographic_company_age_years", "firmographic", False),
+        ("engagement_call_count_7d", "engagement", False),
+    ],
+)
+def test_what_derives_from_a_protected_column_is_protected(name, family, protected):
+    spec = replace(SPECS[0], name=name, family=family, concept="something")
+    assert speaks_of(spec, ["COUNTRY"]) is protected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,18 @@ def gate(
     )
     by_person = table["shared"].notnull() & (table["own"].isnull() | (table["shared"] < table["own"]))
     return table.select("lead_id", "person", removed=cause, by_person=by_person)
+
+
+def silenced(canonical: Canonical, gated: ir.Table) -> Canonical:
+    """The same tables, where everybody whom the gate keeps away as do_not_contact has `do_not_contact`.
+
+    Whoever asked under another lead, or asked a rep, is then named to nobody either.
+    """
+    leads: Any = canonical.tables["leads"]
+    asked = gated.filter(gated["removed"] == DO_NOT_CONTACT).select("lead_id", _asked=ibis.literal(True))
+    leads = leads.left_join(asked, "lead_id").drop("lead_id_right")
+    leads = leads.mutate(do_not_contact=leads["do_not_contact"] | leads["_asked"].notnull()).drop("_asked")
+    return replace(canonical, tables={**canonical.tables, "leads": leads})
 
 
 def _severity(cause: Any) -> Any:

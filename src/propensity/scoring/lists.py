@@ -18,7 +18,7 @@ from propensity.scoring.assign import Candidate, Place, Reps, assign
 from propensity.scoring.causes import CAUSES, SAME_PERSON, WORDS
 from propensity.scoring.exports import Exports, exports
 from propensity.scoring.funnel import KEYS, Funnel, funnel
-from propensity.scoring.gate import gate
+from propensity.scoring.gate import gate, silenced
 from propensity.scoring.persons import persons
 from propensity.scoring.qualify import LIST_MORE, OFF_LIST, SCORE_MORE, Qualified, qualify
 from propensity.scoring.rank import CONTACT, in_order, ranked
@@ -146,7 +146,8 @@ def rank_parts(
     if capacity is not None:
         rules = rules.model_copy(update={"capacity": capacity})
     reps = Reps(rules, _owners(canonical) if rules.owners_are_reps else ())
-    gated = gate(canonical, as_of, people=persons(canonical))
+    gated: Any = engine.materialise(gate(canonical, as_of, people=persons(canonical)), "gated")
+    canonical = silenced(canonical, gated)
     qualified = qualify(canonical, parts, gated.drop("person", "by_person"), as_of, capacity=reps.total())
     found: Any = qualified.table
     leaving = gated.select("lead_id", "person", "by_person").join(
