@@ -18,7 +18,7 @@ import numpy as np
 from scipy.optimize import LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from propensity.configlists import ListsConfig
+from propensity.config.lists import ListsConfig
 from propensity.scoring.assign import Candidate, Place, Reps, assign
 
 COUNTRIES = ("DE", "FR", "ES", "IT", "NL", "PL")

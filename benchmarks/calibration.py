@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from propensity import workflow
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.demo.world import simulate, write
 from propensity.model.calibration import Platt
 from propensity.selection.training import Trained

@@ -23,7 +23,7 @@ import pyarrow.csv as pacsv
 
 from propensity.audit.leakage import ColumnVerdict, Court, hold_court
 from propensity.config import Config
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.session import Progress, Session, opened, training_frame
 
 ROOT = Path(__file__).parent.parent

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.demo.world import simulate, write
 from propensity.selection.ladder import climb, lesson_of
 from propensity.selection.training import split_frame

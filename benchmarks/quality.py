@@ -13,7 +13,7 @@ from pathlib import Path
 import rivals as beside
 
 from propensity import workflow
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.selection.ladder import WORDS
 from propensity.selection.training import Trained
 from propensity.session import Progress, opened, training_frame

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.demo.world import simulate, write
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.features.frame import features_of

@@ -32,7 +32,7 @@ from IPython.display import HTML
 
 from propensity import workflow
 from propensity.config import Config
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.demo.world import simulate, write
 
 LEADS = int(os.environ.get("PROPENSITY_NOTEBOOK_LEADS", "5000"))

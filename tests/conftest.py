@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from propensity.config import Config
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.demo.world import simulate, write
 from propensity.tracking import _mlflow
 from propensity.tracking.store import Store

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])

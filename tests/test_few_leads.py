@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from propensity import workflow
 from propensity.config import Config
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 LEADS = 30

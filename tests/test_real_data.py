@@ -9,7 +9,7 @@ import pytest
 from conftest import tracked
 from propensity import workflow
 from propensity.config import Config
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.errors import PromotionRefused
 
 CONFIGS = Path(__file__).parent.parent / "configs"

@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 
 from conftest import small_config
 from propensity import workflow
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.errors import FeatureMismatch, RegistryError
 from propensity.features.frame import features_of
 from propensity.recording import left_evidence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from propensity import workflow
     from propensity.config import Config
-    from propensity.configfile import load_config
+    from propensity.config.file import load_config
     from propensity.features.spec import Feature
     from propensity.model.bundle import Bundle
     from propensity.model.classifier import PropensityClassifier
@@ -68,7 +68,7 @@ _HOMES = {
     "connect": "propensity.notebook",
     "evaluate": "propensity.notebook",
     "forward_split": "propensity.notebook",
-    "load_config": "propensity.configfile",
+    "load_config": "propensity.config.file",
     "load_model": "propensity.notebook",
     "promote": "propensity.workflow",
     "rank": "propensity.notebook",

@@ -13,7 +13,7 @@ from conftest import CONFIG
 from propensity import workflow
 from propensity.audit.leakage import Court, hold_court
 from propensity.config import Config
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.demo.world import simulate, write
 from propensity.errors import PromotionRefused
 from propensity.selection.checks import court_check

@@ -15,7 +15,7 @@ from conftest import small_config
 from propensity import workflow
 from propensity.audit import screen
 from propensity.audit.profile import Profile
-from propensity.configfile import parse_config
+from propensity.config.file import parse_config
 
 
 @pytest.fixture(scope="module")

@@ -133,7 +133,7 @@ def test_without_arguments_the_help_is_shown():
     [
         "import propensity",
         "import propensity.cli",
-        "import propensity.config, propensity.configfile, propensity.schema",
+        "import propensity.config, propensity.config.file, propensity.schema",
     ],
 )
 def test_imports_stay_light(code):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.errors import ConfigError
 
 LEADS = "tables: {leads: {path: leads.csv}}\n"

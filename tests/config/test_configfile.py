@@ -9,7 +9,7 @@ import pytest
 
 from config.conftest import LEADS
 from propensity.config import parse_step
-from propensity.configfile import load_config, parse_config
+from propensity.config.file import load_config, parse_config
 from propensity.errors import ConfigError
 
 

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from propensity import explainscreen
 from propensity.delivery.explain import explained, newest_night
 from propensity.errors import UsageError
 from propensity.scoring.criteria import CRITERIA
+from propensity.terminal import explain as explainscreen
 
 SCORE: dict[str, Any] = {
     "lead_id": "L1", "probability": 0.25, "probability_low": 0.2, "probability_high": 0.3, "evidence": "enough", "tier": "B", "rank": 3,

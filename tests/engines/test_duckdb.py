@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from propensity.config import CsvOptions
-from propensity.configfile import parse_config
+from propensity.config.file import parse_config
 from propensity.engines import open_engine
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.errors import SourceError, UsageError

@@ -7,7 +7,7 @@ import pytest
 from oracles import worlds
 from oracles.bench import Bench, open_world
 from oracles.demo import CONFIG, demo_settings
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.features.frame import features_of
 from propensity.sources.canonical import load

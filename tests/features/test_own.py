@@ -12,7 +12,7 @@ from oracles import worlds
 from oracles.bench import open_world, rows_of
 from oracles.demo import CONFIG, demo_settings
 from oracles.nasty import AS_OF, TREE, nasty_world
-from propensity.configfile import load_config, parse_config
+from propensity.config.file import load_config, parse_config
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.errors import ConfigError
 from propensity.features.catalogue import feature_specs, parameters

@@ -10,7 +10,7 @@ import pytest
 
 from oracles.bench import by_key
 from oracles.demo import CONFIG, demo_settings
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.features.frame import features_of
 from propensity.sources.canonical import load

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from oracles.demo import CONFIG, demo_settings
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.features.frame import features_of
 from propensity.sources.canonical import load

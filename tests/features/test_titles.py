@@ -10,7 +10,7 @@ from oracles import worlds
 from oracles.bench import open_world, rows_of
 from oracles.canonical import World
 from oracles.people import authority, department, seniority
-from propensity.configfile import parse_config
+from propensity.config.file import parse_config
 from propensity.errors import ConfigError
 from propensity.features.frame import features_of
 from propensity.timeline.snapshots import scoring_spine

@@ -11,7 +11,7 @@ import pytest
 from conftest import tracked
 from foreign.export import ZONE, export, middle
 from propensity import workflow
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.sources.canonical import load
 

@@ -10,7 +10,7 @@ import pyarrow.csv as pacsv
 import pytest
 
 from hostile.company import Company
-from propensity.configfile import parse_config
+from propensity.config.file import parse_config
 from propensity.errors import PropensityError
 from propensity.session import Progress, Session, opened, training_frame
 from propensity.sources.checks import NOT_A_ROW

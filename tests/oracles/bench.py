@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from oracles.canonical import Crm, Row, World
 from oracles.features import feature_values
-from propensity.configfile import parse_config
+from propensity.config.file import parse_config
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.features.catalogue import feature_specs
 from propensity.features.frame import FeatureQuery, features_of

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from propensity.configfile import parse_config
-from propensity.configqualify import ActionRule, FollowUpConfig, NurtureConfig, QualificationConfig
+from propensity.config.file import parse_config
+from propensity.config.qualify import ActionRule, FollowUpConfig, NurtureConfig, QualificationConfig
 from propensity.scoring.actions import Situation, next_action
 from propensity.scoring.criteria import CRITERIA, DAY_US, Act, Judge
 from propensity.scoring.facts import SEPARATOR, Observed

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from propensity.configlists import ListsConfig
+from propensity.config.lists import ListsConfig
 from propensity.scoring.assign import Candidate, Place, Reps, assign
 
 COUNTRIES = ("DE", "FR", "ES")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from propensity.configfile import parse_config
+from propensity.config.file import parse_config
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.scoring.gate import gate, silenced
 from propensity.scoring.persons import persons

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
-from propensity.configfile import parse_config
-from propensity.configqualify import QualificationConfig
+from propensity.config.file import parse_config
+from propensity.config.qualify import QualificationConfig
 from propensity.errors import ConfigError
 from propensity.scoring.funnel import funnel
 from propensity.scoring.qualify import threshold_of

@@ -12,13 +12,14 @@ import pytest
 
 from cli.conftest import run
 from conftest import CONFIG, small_config
-from propensity import screens, workflow
+from propensity import workflow
 from propensity.config import Config
 from propensity.delivery.figures import write_figures
 from propensity.errors import DeliveryError
 from propensity.results import BacktestResult
 from propensity.selection.backtest import _by_training, _lists_of_one_training, capacity_of
 from propensity.selection.origins import Origin
+from propensity.terminal import screens
 from selection.test_ladder import config as small_model
 from selection.test_ladder import frame_of, happens
 

@@ -11,7 +11,7 @@ import pytest
 
 from propensity import workflow
 from propensity.config import Config
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.results import CheckResult
 from propensity.starting.begin import Begun, begin
 from starting import exports

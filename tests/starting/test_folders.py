@@ -12,7 +12,7 @@ from cli.conftest import run as command
 from conftest import small_config, tracked
 from foreign.export import export as foreign
 from propensity import workflow
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.errors import ConfigError, SourceError, UsageError
 from propensity.starting.begin import begin
 from starting.conftest import Done, run

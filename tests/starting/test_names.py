@@ -92,6 +92,6 @@ def test_words_of_stages_acts_and_ends():
     ],
 )
 def test_scalars_are_read_back(text):
-    from propensity.configyaml import parse_yaml  # noqa: PLC0415
+    from propensity.config.yaml import parse_yaml  # noqa: PLC0415
 
     assert parse_yaml(f"{scalar(text)}: {scalar(text)}") == {text: text}

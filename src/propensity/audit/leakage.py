@@ -17,7 +17,7 @@ from propensity.audit.timing import Timing, clocks_of, timing
 from propensity.audit.trial import Bench, Evidence, Trial, grounds
 
 if TYPE_CHECKING:
-    from propensity.configcourt import CourtConfig
+    from propensity.config.court import CourtConfig
     from propensity.features.frame import FeatureFrame
     from propensity.sources.canonical import Canonical
 

@@ -13,7 +13,7 @@ from propensity.audit.trial import folds_of, out_of_fold
 
 if TYPE_CHECKING:
     from propensity.audit.trial import Bench
-    from propensity.configcourt import CourtConfig
+    from propensity.config.court import CourtConfig
 
 _TEST_SHARE: Final = 0.25
 _FEWEST: Final = 30

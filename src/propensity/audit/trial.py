@@ -23,7 +23,7 @@ from propensity.audit.evidence import (
 from propensity.audit.exhibits import Column, joined
 
 if TYPE_CHECKING:
-    from propensity.configcourt import CourtConfig
+    from propensity.config.court import CourtConfig
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from propensity.configcolumns import ColumnReading, ExtraColumn
-from propensity.configtables import mapping_of
+from propensity.config.columns import ColumnReading, ExtraColumn
+from propensity.config.tables import mapping_of
 from propensity.schema import TABLES
 from propensity.sources.mapping import RULE, map_table
 from propensity.sources.opening import Opener
 
 if TYPE_CHECKING:
-    from propensity.configtables import SourceConfig
+    from propensity.config.tables import SourceConfig
     from propensity.engines.untyped import Table
     from propensity.schema import TableName
     from propensity.sources.canonical import Canonical

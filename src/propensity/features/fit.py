@@ -14,7 +14,7 @@ from propensity.timeline.history import ACCOUNT_PREFIX
 
 if TYPE_CHECKING:
     from propensity.config import ExtraColumn, FeaturesConfig
-    from propensity.configfeatures import ExtraCriterion
+    from propensity.config.features import ExtraCriterion
     from propensity.engines.untyped import Table, Value
 
 Test = Callable[["Table"], "Value"]

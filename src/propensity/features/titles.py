@@ -15,7 +15,7 @@ from propensity.features.words import holds, pattern_of
 
 if TYPE_CHECKING:
     from propensity.config import FeaturesConfig
-    from propensity.configfeatures import TitleRule
+    from propensity.config.features import TitleRule
     from propensity.engines.untyped import Value
 
 OTHER_RANK = 1.0

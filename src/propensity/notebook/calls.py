@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from propensity import markup, workflow
 from propensity.config import Config
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.errors import UsageError
 from propensity.features.catalogue import parameters
 from propensity.features.frame import FeatureQuery, features_of

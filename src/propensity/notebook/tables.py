@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from propensity import markup
 from propensity.config import Config
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.errors import ConfigError, UsageError
 from propensity.features.frame import FeatureFrame, features_of
 from propensity.session import Session, open_session
@@ -23,7 +23,7 @@ from propensity.timeline.snapshots import LABEL, training_spine
 if TYPE_CHECKING:
     import pandas as pd
 
-    from propensity.configtypes import Model
+    from propensity.config.types import Model
     from propensity.engines.untyped import Table
     from propensity.sources.canonical import Canonical
     from propensity.sources.report import CheckReport

@@ -8,12 +8,12 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from propensity.configqualify import LEAVE
+from propensity.config.qualify import LEAVE
 from propensity.scoring.criteria import CRITERIA, DAY_US, Act, Row, act, colleague, day_of
 from propensity.scoring.reasons import shown
 
 if TYPE_CHECKING:
-    from propensity.configqualify import Action, ActionRule, FollowUpConfig, State, WhenConfig
+    from propensity.config.qualify import Action, ActionRule, FollowUpConfig, State, WhenConfig
 
 _HOUR_US = DAY_US // 24
 
@@ -154,7 +154,7 @@ def first_rule(found: Situation, rules: Sequence[ActionRule]) -> ActionRule:
 def rhythm_days(follow_up: FollowUpConfig, response_hours: float | None) -> float:
     """Days to leave the lead for an answer: a multiple of its own median, within bounds.
 
-    >>> from propensity.configqualify import FollowUpConfig
+    >>> from propensity.config.qualify import FollowUpConfig
     >>> [rhythm_days(FollowUpConfig(), hours) for hours in (None, 2.0, 48.0, 9_999.0)]
     [7.0, 1.0, 4.0, 30.0]
     """

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from propensity.scoring.causes import HELD_OUT, NO_REP, OVER_CAPACITY
 
 if TYPE_CHECKING:
-    from propensity.configlists import ListsConfig
+    from propensity.config.lists import ListsConfig
 
 LISTED, EXPLORED = "listed", "explored"
 _HASH_BYTES = 8

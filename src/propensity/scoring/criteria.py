@@ -17,7 +17,7 @@ from propensity.scoring.reasons import shown
 
 if TYPE_CHECKING:
     from propensity.config import Config
-    from propensity.configqualify import State
+    from propensity.config.qualify import State
 
 CRITERIA = ("fit", "budget", "authority", "need", "dialogue")
 MET: State = "met"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from propensity.configqualify import NURTURE, REFERRAL
+from propensity.config.qualify import NURTURE, REFERRAL
 from propensity.scoring.qualify import FILE, Qualified
 from propensity.scoring.suspects import suspects
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from propensity.configlists import ListsConfig
+    from propensity.config.lists import ListsConfig
     from propensity.features.frame import FeatureQuery
     from propensity.model.bundle import Bundle
     from propensity.sources.canonical import Canonical

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from propensity.configqualify import LEAVE, NURTURE, REFERRAL
+from propensity.config.qualify import LEAVE, NURTURE, REFERRAL
 from propensity.scoring.actions import Situation, first_rule, next_action, situation
 from propensity.scoring.causes import LEFT_ALONE, NURTURED, REFERRAL_SOURCE
 from propensity.scoring.criteria import CRITERIA, Judge, Judgement, Row, act

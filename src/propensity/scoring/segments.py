@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from propensity.scoring.criteria import Judge, Row, act, plain
 
 if TYPE_CHECKING:
-    from propensity.configqualify import NurtureConfig
+    from propensity.config.qualify import NurtureConfig
 
 _HASH_BYTES = 8
 _NOT_KNOWN = "unknown"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from propensity.configtables import lookup_order
+from propensity.config.tables import lookup_order
 from propensity.engines import ROW
 from propensity.engines.naming import LONGEST_NAME, named, nearest
 from propensity.engines.untyped import Table, Value
@@ -15,7 +15,7 @@ from propensity.sources.parsing import WHOLE, Reading, as_text
 from propensity.sources.report import Finding
 
 if TYPE_CHECKING:
-    from propensity.configtables import LookupConfig, SourceConfig
+    from propensity.config.tables import LookupConfig, SourceConfig
     from propensity.schema import TableName
     from propensity.sources.opening import Opened, Opener
 

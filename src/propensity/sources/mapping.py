@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from propensity.configcolumns import ColumnMapping, ColumnReading, ExtraColumn
-from propensity.configtables import mapping_of
+from propensity.config.columns import ColumnMapping, ColumnReading, ExtraColumn
+from propensity.config.tables import mapping_of
 from propensity.engines import ROW
 from propensity.engines.naming import named
 from propensity.engines.untyped import Table, Value
@@ -24,7 +24,7 @@ from propensity.sources.rows import MOST_REPEATS, choose
 
 if TYPE_CHECKING:
     from propensity.config import Config
-    from propensity.configtables import RowsConfig, SourceConfig
+    from propensity.config.tables import RowsConfig, SourceConfig
 
 RULE = "_rule"
 FOUND = "_found"

@@ -15,7 +15,7 @@ from propensity.errors import SourceError
 
 if TYPE_CHECKING:
     from propensity.config import Config
-    from propensity.configtables import CsvOptions, Origin
+    from propensity.config.tables import CsvOptions, Origin
     from propensity.engines import Engine
 
 _TEXT_ENDINGS = (".csv", ".tsv", ".txt")

@@ -12,7 +12,7 @@ from propensity.engines.untyped import Table, Value
 from propensity.sources.parsing import Reading, as_text
 
 if TYPE_CHECKING:
-    from propensity.configtables import RowsConfig, SourceConfig
+    from propensity.config.tables import RowsConfig, SourceConfig
     from propensity.engines import Engine
     from propensity.sources.lookups import Scope
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from propensity.config import Config
-from propensity.configtables import SourceConfig, TableConfig
+from propensity.config.tables import SourceConfig, TableConfig
 from propensity.engines import open_engine
 from propensity.errors import SourceError
 from propensity.starting.advice import look_first

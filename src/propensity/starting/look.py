@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from propensity.configtables import CsvOptions
+from propensity.config.tables import CsvOptions
 from propensity.engines import ROW, Source
 from propensity.engines.untyped import Table, Value
 from propensity.errors import PropensityError, SourceError, UsageError

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from propensity.configfile import load_config
+from propensity.config.file import load_config
 from propensity.errors import PropensityError
 from propensity.schema import TableName
 from propensity.sources.canonical import Canonical, load

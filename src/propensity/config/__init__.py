@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from propensity.configbacktest import BacktestConfig
-from propensity.configcolumns import ColumnMapping, ExtraColumn
-from propensity.configcourt import CourtConfig
-from propensity.configfeatures import ActivityType, FeaturesConfig
-from propensity.configgate import GateConfig
-from propensity.configlists import ListsConfig
-from propensity.configmodel import ModelConfig
-from propensity.configqualify import QualificationConfig
-from propensity.configtables import (
+from propensity.config.backtest import BacktestConfig
+from propensity.config.columns import ColumnMapping, ExtraColumn
+from propensity.config.court import CourtConfig
+from propensity.config.features import ActivityType, FeaturesConfig
+from propensity.config.gate import GateConfig
+from propensity.config.lists import ListsConfig
+from propensity.config.model import ModelConfig
+from propensity.config.qualify import QualificationConfig
+from propensity.config.tables import (
     CsvOptions,
     LookupConfig,
     RowsConfig,
@@ -25,7 +25,7 @@ from propensity.configtables import (
     TableConfig,
     contract_mistakes,
 )
-from propensity.configtypes import MOST_DAYS, Instant, Model, Real, Text, Whole, Zone
+from propensity.config.types import MOST_DAYS, Instant, Model, Real, Text, Whole, Zone
 from propensity.schema import TableName
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from propensity.configtypes import MOST_DAYS, Model, Real, Text, Whole
+from propensity.config.types import MOST_DAYS, Model, Real, Text, Whole
 
 MOST_RANK = 5
 """The rank of an owner or chief officer."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from propensity.configtypes import MOST_DAYS, Model, Real, Text, Whole
+from propensity.config.types import MOST_DAYS, Model, Real, Text, Whole
 
 State = Literal["met", "not met", "unknown"]
 FitPart = Literal["industry", "country", "region", "employee_count", "annual_revenue", "seniority"]

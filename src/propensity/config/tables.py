@@ -10,14 +10,14 @@ from typing import Any, Literal, Self, cast
 
 from pydantic import Field, field_validator, model_validator
 
-from propensity.configcolumns import (
+from propensity.config.columns import (
     ColumnMapping,
     ExtraColumn,
     Words,
     as_mapping,
     extras_that_say_when,
 )
-from propensity.configtypes import Model, Text, Zone
+from propensity.config.types import Model, Text, Zone
 from propensity.schema import TABLES, ColumnType, TableName
 
 _SUGGESTION_CUTOFF = 0.6

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from propensity.configtypes import Model, Real, Text, Whole
+from propensity.config.types import Model, Real, Text, Whole
 
 
 class CourtConfig(Model):

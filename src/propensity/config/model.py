@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from propensity.configtypes import Model, Real, Text, Whole
+from propensity.config.types import Model, Real, Text, Whole
 
 Rung = Literal["base_rate", "scorecard", "naive_bayes", "logistic", "lightgbm"]
 RUNGS: tuple[Rung, ...] = ("base_rate", "scorecard", "naive_bayes", "logistic", "lightgbm")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from propensity.configtypes import Model, Real, Whole
+from propensity.config.types import Model, Real, Whole
 
 
 class GateConfig(Model):

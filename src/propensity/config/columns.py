@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from propensity.configtypes import Model, Real, Text
+from propensity.config.types import Model, Real, Text
 
 _RESERVED = frozenset({"position", "snapshot_id", "as_of", "label", "time_order", "outcome"})
 

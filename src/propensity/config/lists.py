@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from propensity.configtypes import MOST_DAYS, Model, Real, Text, Whole
+from propensity.config.types import MOST_DAYS, Model, Real, Text, Whole
 
 TERRITORY = ("country", "region", "industry", "product", "source")
 """What a territory may be drawn by; each is a field of `TerritoryConfig`."""

@@ -13,8 +13,8 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 
 from propensity.config import Config, TableConfig
-from propensity.configtables import contract_mistakes
-from propensity.configyaml import MOST_CHARACTERS, parse_yaml, refuse_what_no_value_holds
+from propensity.config.tables import contract_mistakes
+from propensity.config.yaml import MOST_CHARACTERS, parse_yaml, refuse_what_no_value_holds
 from propensity.errors import ConfigError
 from propensity.schema import TABLES
 
