@@ -70,7 +70,7 @@ lock: ## rewrite both locks (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate \
 	  pyproject.toml --extra build -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate \
-	  pyproject.toml --extra build --extra dev --extra notebooks --extra tune -c requirements.lock -o requirements-dev.lock
+	  pyproject.toml --extra build --extra dev --extra notebooks --extra tune --extra postgres --extra spark -c requirements.lock -o requirements-dev.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate \
 	  benchmarks/requirements-flaml.in -o benchmarks/requirements-flaml.lock
 
