@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from propensity import workflow
 from propensity.config import Config
 from propensity.config.file import load_config
 from propensity.demo.world import simulate, write
@@ -70,4 +71,22 @@ def small_config(world: Path, place: Path, *more: str) -> Config:
             "model.resamples=50",
             *more,
         ],
+    )
+
+
+@pytest.fixture(scope="session")
+def champion_place(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place whose registry holds a champion of the small world. Score from it with `scoring_config`; train elsewhere."""
+    place = tmp_path_factory.mktemp("champion")
+    config = small_config(small_world, place)
+    workflow.train(config)
+    workflow.promote(config)
+    return place
+
+
+def scoring_config(world: Path, champion_place: Path, place: Path, *more: str) -> Config:
+    """The configuration of the champion, with everything that scoring and what follows it write below `place`."""
+    written = {name: place / name for name in ("out", "quarantine", "ledger", "reports")}
+    return small_config(
+        world, champion_place, *(f"paths.{name}={path}" for name, path in written.items()), *more
     )
