@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from propensity.config.backtest import BacktestConfig
 from propensity.config.columns import ColumnMapping, ExtraColumn
 from propensity.config.court import CourtConfig
+from propensity.config.engine import EngineConfig, SparkConfig
 from propensity.config.features import ActivityType, FeaturesConfig
 from propensity.config.gate import GateConfig
 from propensity.config.lists import ListsConfig
@@ -51,6 +52,7 @@ __all__ = [
     "RowsConfig",
     "SnapshotsConfig",
     "SourceConfig",
+    "SparkConfig",
     "TableConfig",
     "TrackingConfig",
     "parse_step",
@@ -199,21 +201,11 @@ class PathsConfig(Model):
     )
 
 
-class EngineConfig(Model):
-    """What computes."""
-
-    memory_gb: Real = Field(
-        default=2.0, gt=0.2, le=65_536, description="memory of the embedded engine in GB; above it, it spills"
-    )
-    threads: Whole | None = Field(
-        default=None, ge=1, le=1_024, description="of the engine and the model; all cores by default"
-    )
-
-
 class Config(Model):
     """The whole configuration."""
 
     data: DataConfig = DataConfig()
+    engine: EngineConfig = EngineConfig()
     tables: Mapping[TableName, TableConfig] = Field(description="the canonical tables that there are")
     checks: ChecksConfig = ChecksConfig()
     court: CourtConfig = CourtConfig()
@@ -227,15 +219,17 @@ class Config(Model):
     backtest: BacktestConfig = BacktestConfig()
     tracking: TrackingConfig = TrackingConfig()
     paths: PathsConfig = PathsConfig()
-    engine: EngineConfig = EngineConfig()
 
     @field_validator("tables")
     @classmethod
     def _fit_the_contract(
         cls, tables: Mapping[TableName, TableConfig], info: ValidationInfo
     ) -> Mapping[TableName, TableConfig]:
-        data = info.data.get("data")
-        mistakes = contract_mistakes(tables, database=data is None or data.database is not None)
+        data, engine = info.data.get("data"), info.data.get("engine")
+        holds_tables = engine is None or engine.kind == "spark"
+        mistakes = contract_mistakes(
+            tables, database=data is None or data.database is not None or holds_tables
+        )
         if mistakes:
             raise ValueError("\n".join(mistakes))
         return tables

@@ -59,6 +59,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} holds {type(raw).__name__}, not a mapping with `tables:`.")
     tree = _absolute(cast("dict[str, Any]", raw), path.resolve().parent)
+    if isinstance(tree.get("engine"), str):
+        # So that --set engine.threads=2 finds where to put it.
+        tree["engine"] = {"kind": tree["engine"]}
     for override in overrides:
         _override(tree, override)
     return parse_config(tree, base=path.resolve().parent, origin=str(path))
@@ -82,10 +85,14 @@ def parse_config(tree: Mapping[str, Any], *, base: Path, origin: str = "the conf
         uris["artifacts"] = _resolve_place(tracking.artifacts, base)
     paths = {key: _resolve(value, base) for key, value in config.paths.model_dump().items()}
     own = tuple(_resolve(path, base) for path in config.features.own)
+    spark = config.engine.spark
+    if spark.scratch is not None:
+        spark = spark.model_copy(update={"scratch": _resolve(spark.scratch, base)})
     return config.model_copy(
         update={
             "features": config.features.model_copy(update={"own": own}),
             "paths": config.paths.model_copy(update=paths),
+            "engine": config.engine.model_copy(update={"spark": spark}),
             "data": data.model_copy(update={"folder": _resolve(data.folder, base), "database": database}),
             "tracking": tracking.model_copy(update=uris),
         }

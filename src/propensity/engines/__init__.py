@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from propensity.engines.untyped import Value
 
@@ -92,6 +92,16 @@ class Engine(Protocol):
         """A table or view of another database, its own types, in the order it gives its rows."""
         ...
 
+    def read_table(self, table: str) -> Source:
+        """A table or view of the engine's own catalog, its own types.
+
+        Raises
+        ------
+        SourceError
+            There is none of that name, or the engine has no catalog.
+        """
+        ...
+
     def tables_of(self, path: Path) -> tuple[str, ...]:
         """The names of a database's tables and views, in order, as `read_database` takes them."""
         ...
@@ -121,8 +131,49 @@ class Engine(Protocol):
         ...
 
 
+class Work(Protocol):
+    """What is done to batches where they are: it travels to other machines, and what it needs travels as files."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of what it gives."""
+        ...
+
+    def opened(self, folder: Path) -> Callable[[pa.Table], pa.Table]:
+        """Read the files that were sent along from `folder`, and give the function from rows to as many rows of `schema`."""
+        ...
+
+
+@runtime_checkable
+class Distributed(Protocol):
+    """What an engine can do besides whose data lie on many machines: take the work to the data, not the data to the work."""
+
+    def write_parts(self, expression: ir.Table, folder: Path) -> int:
+        """Write a result as Parquet parts into `folder`, which is not there yet; give the number of rows."""
+        ...
+
+    def map_parts(self, expression: ir.Table, work: Work, files: Path, folder: Path) -> None:
+        """Send the files of the folder `files` along, do `work` on every batch, and write Parquet parts into `folder`.
+
+        The engine says how many rows come in a batch.
+        """
+        ...
+
+
 def open_engine(config: Config) -> Engine:
-    """The engine that the configuration asks for; the caller closes it."""
+    """The engine that the configuration asks for; the caller closes it.
+
+    Raises
+    ------
+    UsageError
+        What it needs is not installed.
+    """
+    if config.engine.kind == "spark":
+        from propensity.engines.spark import SparkEngine  # noqa: PLC0415 - only who asks for it pays for it
+
+        return SparkEngine(
+            config.engine.spark, memory_gb=config.engine.memory_gb, threads=config.engine.threads
+        )
     from propensity.engines.duckdb import DuckDBEngine  # noqa: PLC0415 - only who computes pays for it
 
     return DuckDBEngine(memory_gb=config.engine.memory_gb, threads=config.engine.threads)

@@ -33,6 +33,18 @@ def files_of(path: Path) -> list[Path]:
     return files
 
 
+def parts_of(folder: Path) -> Path:
+    """What stands for the Parquet files of a folder: those in it, else the folder itself, whose files lie in folders of it."""
+    return folder / "*.parquet" if any(folder.glob("*.parquet")) else folder
+
+
+def files_within(path: Path) -> list[Path]:
+    """The files that a path stands for; of a folder its Parquet files, or those of the folders in it, in order."""
+    if not path.is_dir():
+        return files_of(path)
+    return sorted(path.glob("*.parquet")) or sorted(path.rglob("*.parquet")) or files_of(path)
+
+
 def _what_instead(path: Path) -> str:
     """What is there in place of a file."""
     try:

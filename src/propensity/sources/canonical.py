@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from propensity.engines.files import files_of, stamp
+from propensity.engines.files import files_within, stamp
 from propensity.engines.untyped import Table, Value
 from propensity.errors import SourceError
 from propensity.schema import TABLES, TableName
@@ -95,8 +95,14 @@ def load(engine: Engine, config: Config) -> Canonical:
     return Canonical(engine, config, clean, present, CheckReport(reports, findings))
 
 
-def source_sha256(config: Config, name: TableName) -> str:
-    """SHA-256 over the files that feed a table and its lookups, in order (for a database: over its file)."""
+def source_sha256(config: Config, name: TableName) -> str | None:
+    """SHA-256 over the files that feed a table and its lookups, in order (for a database: over its file).
+
+    None where one is a table of the engine's catalog, whose files are not ours to know.
+    """
+    origins = [one for source in config.tables[name].sources for one in (source, *source.lookups.values())]
+    if config.data.database is None and any(origin.path is None for origin in origins):
+        return None
     digest = hashlib.sha256()
     for file in _files(config, name):
         with file.open("rb") as stream:
@@ -109,7 +115,7 @@ def _files(config: Config, name: TableName) -> Iterator[Path]:
         for origin in (source, *source.lookups.values()):
             path = config.data.database if origin.path is None else config.data.folder / origin.path
             if path is not None:
-                yield from files_of(path / "*.parquet" if path.is_dir() else path)
+                yield from files_within(path)
 
 
 def _stamps(config: Config) -> dict[Path, tuple[int, ...]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from propensity.engines import Source
+from propensity.engines.files import parts_of
 from propensity.engines.untyped import Table
 from propensity.errors import SourceError
 
@@ -61,14 +62,16 @@ class Opener:
 
     def _opened(self, origin: Origin, where: str) -> Opened:
         if origin.path is None:
-            if self.config.data.database is None or origin.table is None:
-                raise SourceError(f"{where} has neither a path nor a table of data.database.")
+            if origin.table is None:
+                raise SourceError(f"{where} has neither a path nor a table.")
+            if self.config.data.database is None:
+                return Opened(self.engine.read_table(origin.table), origin.table)
             return Opened(self.engine.read_database(self.config.data.database, origin.table), origin.table)
         path = self.config.data.folder / origin.path
         if os.path.isdir(path):  # noqa: PTH112 - unlike is_dir it is False for a name too long
-            if not any(path.glob("*.parquet")):
+            if not any(path.rglob("*.parquet")):
                 raise SourceError(f"{where}.path {path} is a folder without Parquet files.")
-            return Opened(self.engine.read_parquet(path / "*.parquet"), path.name)
+            return Opened(self.engine.read_parquet(parts_of(path)), path.name)
         if path.suffix.lower() == ".parquet":
             return Opened(self.engine.read_parquet(path), path.name)
         if is_text(path):
