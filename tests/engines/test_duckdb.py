@@ -28,7 +28,7 @@ def numbers(count: int) -> pa.Table:
 
 def test_the_working_folder_is_gone_when_the_engine_is_closed():
     with DuckDBEngine() as engine:
-        folder = engine._folder
+        folder = engine.folder
         engine.materialise(engine.register("n", numbers(3)), "kept")
         assert folder.is_dir()
     assert not folder.exists()
@@ -172,7 +172,7 @@ def test_times_of_zones_do_not_depend_on_where_the_process_runs(monkeypatch):
 
 def test_the_temporary_folder_is_only_the_owners():
     with DuckDBEngine() as engine:
-        assert Path(engine._folder).stat().st_mode & 0o077 == 0
+        assert Path(engine.folder).stat().st_mode & 0o077 == 0
 
 
 def test_lines_are_counted_alike_wherever_a_chunk_ends(tmp_path, monkeypatch):

@@ -173,7 +173,7 @@ def test_what_is_no_longer_held_leaves_nothing_on_disk(flat_config):
     crm = pp.connect(flat_config(dated=True))
     data = pp.features(crm, pp.snapshots(crm))
     scored = pp.score(pp.PropensityClassifier(max_trees=5).fit(data.X, data.y), crm)
-    folders = [scored.parts.scores.parent, crm.canonical.engine._folder]
+    folders = [scored.parts.scores.parent, crm.canonical.engine.folder]
     assert all(folder.is_dir() for folder in folders)
     del scored, crm
     gc.collect()

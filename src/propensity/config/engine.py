@@ -29,9 +29,7 @@ class SparkConfig(Model):
         default=None,
         description="folder for what is kept while a run lasts, which all machines see; a temporary one by default",
     )
-    batch_rows: Whole = Field(
-        default=10_000, ge=1, description="leads that an executor scores at a time"
-    )
+    batch_rows: Whole = Field(default=10_000, ge=1, description="leads that an executor scores at a time")
 
 
 class EngineConfig(Model):

@@ -76,6 +76,11 @@ class Engine(Protocol):
     """Connect, read, stream, write."""
 
     @property
+    def folder(self) -> Path:
+        """A folder of its own for what is kept while it is open: all its machines see it, and it is gone afterwards."""
+        ...
+
+    @property
     def functions(self) -> Functions:
         """What this engine calls the functions that engines spell differently."""
         ...

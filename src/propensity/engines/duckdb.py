@@ -108,14 +108,14 @@ class DuckDBEngine:
     """
 
     def __init__(self, *, memory_gb: float = 2.0, threads: int | None = None) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="propensity-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="propensity-"))
         settings: dict[str, Any] = {
             "memory_limit": f"{int(memory_gb * 1000)}MB",
-            "temp_directory": str(self._folder / "spill"),
+            "temp_directory": str(self.folder / "spill"),
         }
         if threads is not None:
             settings["threads"] = threads
-        self._backend: Any = ibis.duckdb.connect(self._folder / "work.duckdb", **settings)
+        self._backend: Any = ibis.duckdb.connect(self.folder / "work.duckdb", **settings)
         self._backend.raw_sql("SET TimeZone = 'UTC'")
         # Asked first: in a notebook without ipywidgets it is off already, and DuckDB refuses every setting of it.
         if self._backend.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
@@ -136,7 +136,7 @@ class DuckDBEngine:
     def close(self) -> None:
         """Disconnect and delete the temporary folder."""
         self._backend.disconnect()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def read_csv(self, path: Path, options: CsvOptions) -> Source:
         """Copy the file into a table of text columns; lines that are no rows are kept aside with their numbers.
@@ -316,13 +316,13 @@ class DuckDBEngine:
         return f"source_{kind}_{self._scanned}"
 
     def _scratch(self) -> Path:
-        return self._folder / f"{self._next('utf8')}.csv"
+        return self.folder / f"{self._next('utf8')}.csv"
 
     def _reachable(self, file: Path) -> Path:
         """DuckDB takes a name with * for a pattern, whatever the file is called: give such a file another name."""
         if not any(sign in str(file) for sign in PATTERN_SIGNS):
             return file
-        link = self._folder / f"{self._next('link')}{file.suffix}"
+        link = self.folder / f"{self._next('link')}{file.suffix}"
         link.symlink_to(file.resolve())
         return link
 

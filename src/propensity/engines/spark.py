@@ -1,16 +1,15 @@
-"""Spark behind Ibis, for data that no single machine holds. The only file that knows PySpark."""
+"""Spark behind Ibis, for data that no single machine holds. With `sparksession` the only file that knows PySpark."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.operations as ops
 import ibis.expr.schema as sch
@@ -22,39 +21,18 @@ from propensity.engines.duckdb import DuckDBEngine
 from propensity.engines.files import PATTERN_SIGNS, files_of, files_within
 from propensity.engines.naming import named
 from propensity.engines.parquet import same_columns
+from propensity.engines.sparksession import first_line, opened_session
 from propensity.engines.sparksql import Compiler, SparkFunctions
-from propensity.errors import SchemaError, SourceError, UsageError
+from propensity.errors import SchemaError, SourceError
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from propensity.config import CsvOptions, SparkConfig
 
-INSTALL = "Install it with `pip install 'propensity[spark]'`, and Java 17 (Debian: apt-get install openjdk-17-jre-headless)."
 _COPY_ROWS = 100_000
 _ROWS_OF_A_PARTITION = 2**33
 """Spark's growing number of a row holds the partition above these bits."""
-_ON_THIS_MACHINE = {
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.host": "127.0.0.1",
-    "spark.sql.shuffle.partitions": "8",
-}
-_FIRST = {
-    "spark.app.name": "propensity",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.log.level": "ERROR",
-}
-_NEEDED = {
-    "spark.sql.session.timeZone": "UTC",
-    # What overflows, or is divided by nothing, fails instead of giving another number.
-    "spark.sql.ansi.enabled": "true",
-    # Columns may differ by case alone.
-    "spark.sql.caseSensitive": "true",
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
-    "spark.sql.parquet.mergeSchema": "true",
-}
 
 
 class SparkEngine:
@@ -77,17 +55,12 @@ class SparkEngine:
         self._config = config
         if config.scratch is not None:
             config.scratch.mkdir(parents=True, exist_ok=True)
-        self._folder = Path(tempfile.mkdtemp(prefix="propensity-", dir=config.scratch))
+        self.folder = Path(tempfile.mkdtemp(prefix="propensity-", dir=config.scratch))
         try:
-            self._session, self._started = _session(config, memory_gb, threads)
+            self._session, self._started = opened_session(config, memory_gb=memory_gb, threads=threads)
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
             raise
-        import ibis  # noqa: PLC0415 - its Spark part imports PySpark
-
-        for key, value in {**config.settings, **_NEEDED}.items():
-            if not _is_static(self._session, key):
-                self._session.conf.set(key, value)
         self._backend: Any = ibis.pyspark.connect(self._session)
         self._backend.compiler = Compiler()
         self._kept: dict[str, Path] = {}
@@ -107,7 +80,7 @@ class SparkEngine:
             self._session.catalog.dropTempView(name)
         if self._started:
             self._session.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def read_csv(self, path: Path, options: CsvOptions) -> Source:
         """As the embedded engine reads it, on this machine, with its row numbers and its account of what is no row.
@@ -176,7 +149,9 @@ class SparkEngine:
         """The rows of files, numbered from 1 in the order of the files' names and of the rows in them."""
         from pyspark.sql import functions as f  # noqa: PLC0415
 
-        placed = frame.select("*", f.col("_metadata.file_path").alias("_file"), f.col("_metadata.row_index").alias("_place"))
+        placed = frame.select(
+            "*", f.col("_metadata.file_path").alias("_file"), f.col("_metadata.row_index").alias("_place")
+        )
         counts = placed.groupBy("_file").count().orderBy("_file").collect()
         if len(counts) <= 1:
             return placed.select((f.col("_place") + 1).alias(ROW), *frame.columns)
@@ -196,7 +171,9 @@ class SparkEngine:
         counts = kept.groupBy("_file").count().orderBy("_file").collect()
         return self._offset(kept, "_file", [(row[0], row[1]) for row in counts], frame.columns)
 
-    def _offset(self, placed: Any, key: str, counts: Sequence[tuple[Any, int]], columns: Sequence[str]) -> Any:
+    def _offset(
+        self, placed: Any, key: str, counts: Sequence[tuple[Any, int]], columns: Sequence[str]
+    ) -> Any:
         """Add what comes before each file or partition to the place of a row in it."""
         from pyspark.sql import functions as f  # noqa: PLC0415
 
@@ -225,7 +202,7 @@ class SparkEngine:
         view = f"source_{self._count}"
         frame.createOrReplaceTempView(view)
         kinds = {field.name: PySparkType.to_ibis(field.dataType) for field in frame.schema.fields}
-        return Source(self._table(view, sch.Schema(kinds)), tuple(columns))
+        return Source(self._table(view, ibis.schema(kinds)), tuple(columns))
 
     def materialise(self, expression: ir.Table, name: str) -> ir.Table:
         """Compute into Parquet in the engine's folder, in place of an earlier table of that name."""
@@ -253,7 +230,7 @@ class SparkEngine:
     def _table(self, name: str, schema: sch.Schema) -> ir.Table:
         """The view as Ibis should see it: any column may be null, and times are in microseconds."""
         kinds = {column: _general(kind) for column, kind in schema.items()}
-        return ops.DatabaseTable(name=name, schema=sch.Schema(kinds), source=self._backend).to_expr()
+        return ops.DatabaseTable(name=name, schema=ibis.schema(kinds), source=self._backend).to_expr()
 
     def collect(self, expression: ir.Table) -> pa.Table:
         """Bring a result into the memory of this machine."""
@@ -291,7 +268,7 @@ class SparkEngine:
     def map_parts(self, expression: ir.Table, work: Work, files: Path, folder: Path) -> None:
         """Send the files to the executors, which check them before they use them, and let them write what they make."""
         self._count += 1
-        place = self._folder / f"{files.name}-{self._count}"
+        place = self.folder / f"{files.name}-{self._count}"
         shutil.copytree(files, place)
         self._session.sparkContext.addFile(str(place), recursive=True)
         name = place.name
@@ -320,37 +297,7 @@ class SparkEngine:
 
     def _next(self, name: str) -> Path:
         self._count += 1
-        return self._folder / f"{name}_{self._count}"
-
-
-def _session(config: SparkConfig, memory_gb: float, threads: int | None) -> tuple[Any, bool]:
-    """A session with views and settings of its own, and whether its application was started for it."""
-    try:
-        from pyspark import SparkContext  # noqa: PLC0415
-        from pyspark.errors import PySparkException  # noqa: PLC0415
-        from pyspark.sql import SparkSession  # noqa: PLC0415
-    except ImportError as error:
-        raise UsageError(f"engine.kind is spark, but PySpark is not installed. {INSTALL}") from error
-    running = SparkContext._active_spark_context is not None  # noqa: SLF001 - there is no other way to ask
-    if running:
-        return SparkSession.builder.getOrCreate().newSession(), False
-    if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
-        raise UsageError(f"engine.kind is spark, but there is no Java. {INSTALL}")
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    master = config.master or os.environ.get("MASTER") or f"local[{threads or '*'}]"
-    settings = {**_FIRST, "spark.driver.memory": f"{int(memory_gb * 1000)}m"}
-    settings |= _ON_THIS_MACHINE if master.startswith("local") else {}
-    builder = SparkSession.builder.master(master)
-    for key, value in {**settings, **config.settings, **_NEEDED}.items():
-        builder = builder.config(key, value)
-    try:
-        return builder.getOrCreate(), True
-    except (PySparkException, OSError, RuntimeError) as error:
-        raise UsageError(f"Spark does not start on {master}: {_first_line(error)}. {INSTALL}") from error
-
-
-def _is_static(session: Any, key: str) -> bool:
-    return not session.conf.isModifiable(key) and not key.startswith("spark.sql.")
+        return self.folder / f"{name}_{self._count}"
 
 
 def _analysis_error() -> type[Exception]:
@@ -370,23 +317,21 @@ def _explained(source: object) -> Generator[None]:
     except AnalysisException as error:
         if source is None:
             raise
-        raise SourceError(f"{source} cannot be read by Spark: {_first_line(error)}. Give what is there.") from error
+        raise SourceError(
+            f"{source} cannot be read by Spark: {first_line(error)}. Give what is there."
+        ) from error
     except (PySparkException, Py4JJavaError) as error:
         what = "the data" if source is None else source
         raise SourceError(
-            f"{what} cannot be read by Spark: {_first_line(error)}. Times must be in microseconds, and the files of one table alike."
+            f"{what} cannot be read by Spark: {first_line(error)}. Times must be in microseconds, and the files of one table alike."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    caused = [line for line in lines if line.startswith("Caused by")]
-    return ([*caused, *lines] or [type(error).__name__])[0].rstrip(".!")
 
 
 def _refuse_odd_names(files: Sequence[Path]) -> None:
     """Spark leaves out files that begin with _ or . without a word, and takes some signs for a pattern."""
-    odd = [file.name for file in files if file.name[0] in "_." or set(str(file)) & set(PATTERN_SIGNS + "{}\\")]
+    odd = [
+        file.name for file in files if file.name[0] in "_." or set(str(file)) & set(PATTERN_SIGNS + "{}\\")
+    ]
     if odd:
         raise SourceError(
             f"{named(odd)}: Spark reads no file whose name begins with _ or ., or whose path holds one of "
@@ -395,7 +340,10 @@ def _refuse_odd_names(files: Sequence[Path]) -> None:
 
 
 def _readable(kind: Any) -> bool:
-    return kind.typeName() not in ("array", "map", "struct", "binary", "variant", "void") and "interval" not in kind.typeName()
+    return (
+        kind.typeName() not in ("array", "map", "struct", "binary", "variant", "void")
+        and "interval" not in kind.typeName()
+    )
 
 
 def _general(kind: dt.DataType) -> dt.DataType:
@@ -406,7 +354,7 @@ def _general(kind: dt.DataType) -> dt.DataType:
 
 def _arrow(expression: ir.Table) -> pa.Schema:
     kinds = {name: _general(kind) for name, kind in expression.schema().items()}
-    return sch.Schema(kinds).to_pyarrow()
+    return ibis.schema(kinds).to_pyarrow()
 
 
 def _parts(folder: Path) -> list[Path]:

@@ -54,7 +54,9 @@ class Compiler(PySparkCompiler):
         digits = self.cast(self.cast(java, dt.Decimal(38, 21)), dt.string)
         plain = self.f.regexp_replace(self.f.regexp_replace(digits, r"0+\z", ""), r"\.\z", ".0")
         scientific = self.f.regexp_replace(self.f.regexp_replace(java, r"\.0E", "E"), r"E(\d)", "e+$1")
-        scientific = self.f.regexp_replace(self.f.regexp_replace(scientific, "E-", "e-"), r"([+-])(\d)\z", "$10$2")
+        scientific = self.f.regexp_replace(
+            self.f.regexp_replace(scientific, "E-", "e-"), r"([+-])(\d)\z", "$10$2"
+        )
         java_plain = (size < _literal(_JAVA_PLAIN_BELOW)) & (size >= _literal(_JAVA_PLAIN_FROM))
         ours_plain = (size < _literal(_PLAIN_BELOW)) & (size >= _literal(_PLAIN_FROM))
         named = self.f.lower(self.f.replace(java, sge.convert("Infinity"), sge.convert("inf")))
@@ -198,7 +200,9 @@ def _unix_micros(instant: Any) -> Any: ...
 def _convert_timezone(source: Any, target: Any, local: Any) -> Any: ...
 
 
-@ibis.udf.scalar.builtin(name="try_make_timestamp_ntz", signature=((dt.int64,) * 5 + (dt.Decimal(16, 6),), _LOCAL))
+@ibis.udf.scalar.builtin(
+    name="try_make_timestamp_ntz", signature=((dt.int64,) * 5 + (dt.Decimal(16, 6),), _LOCAL)
+)
 def _make_timestamp(*parts: Any) -> Any: ...
 
 
@@ -213,11 +217,12 @@ class SparkFunctions:
         """Wall-clock time to instant; Java takes the earlier of two such instants, so that the later is looked for."""
         if zone == "UTC":
             return local.cast(_UTC)
-        first = _convert_timezone(zone, "UTC", local)
-        next_day = first + ibis.interval(days=1)
+        first: Value = _convert_timezone(zone, "UTC", local)
+        next_day: Value = first + ibis.interval(days=1)
         second = local - (_convert_timezone("UTC", zone, next_day) - next_day)
-        twice = (_convert_timezone("UTC", zone, second) == local) & (second > first)
-        return ibis.cases((twice, second), else_=first).cast(_UTC)
+        twice: Value = (_convert_timezone("UTC", zone, second) == local) & (second > first)
+        found: Value = ibis.cases((twice, second), else_=first)
+        return found.cast(_UTC)
 
     def to_local(self, instant: Value, zone: str) -> Value:
         """Instant to wall-clock time."""

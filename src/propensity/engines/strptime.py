@@ -66,7 +66,14 @@ class Parts:
         second = number("S", 0).cast("decimal(16, 6)")
         if "f" in self.groups:
             second = (part("S") + "." + part("f")).nullif(".").try_cast("decimal(16, 6)")
-        found = make(self._year(number), self._month(number, part), number("d", 1), self._hour(number, part), number("M", 0), second)
+        found = make(
+            self._year(number),
+            self._month(number, part),
+            number("d", 1),
+            self._hour(number, part),
+            number("M", 0),
+            second,
+        )
         found = ibis.cases((fits, found), else_=ibis.null(found.type()))
         return self._in_utc(found, part("z")) if "z" in self.groups else found
 
@@ -81,14 +88,18 @@ class Parts:
         if word is None:
             return number("m", 1)
         short = part(word).substr(0, _SHORT)
-        named = [(short == month[:_SHORT], ibis.literal(place, "int64")) for place, month in enumerate(_MONTHS, 1)]
+        named = [
+            (short == month[:_SHORT], ibis.literal(place, "int64")) for place, month in enumerate(_MONTHS, 1)
+        ]
         return ibis.cases(*named, else_=ibis.null("int64"))
 
     def _hour(self, number: Callable[[str, int], Value], part: Callable[[str], Value]) -> Value:
         if "I" not in self.groups:
             return number("H", 0)
         hour = number("I", 0)
-        held: Value = ibis.cases(((hour >= 1) & (hour <= _HALF_DAY), hour % _HALF_DAY), else_=ibis.null("int64"))
+        held: Value = ibis.cases(
+            ((hour >= 1) & (hour <= _HALF_DAY), hour % _HALF_DAY), else_=ibis.null("int64")
+        )
         if "p" not in self.groups:
             return held
         return held + ibis.cases((part("p") == "pm", _HALF_DAY), else_=0)

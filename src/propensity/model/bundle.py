@@ -162,17 +162,21 @@ class Bundle:
         return files.write(Path(folder), self._contents(), version=version)
 
     @classmethod
-    def load(cls, folder: Path) -> Bundle:
-        """Read a bundle after checking every file against the manifest.
+    def load(cls, folder: Path, *, digest: str | None = None) -> Bundle:
+        """Read a bundle after checking every file against the manifest, and the manifest against `digest` where given.
 
         Raises
         ------
         BundleError
-            A file is missing, damaged or of another format version; the message names the file and both
-            hashes.
+            A file is missing, damaged or of another format version, or the whole is another model; the message names
+            the file and both hashes.
         """
         folder = Path(folder)
         contents = files.read(folder, frozenset({MODEL, BUNDLE}), frozenset({BUNDLE}))
+        if digest is not None and files.digest(contents) != digest:
+            raise BundleError(
+                f"{folder} holds the model {files.digest(contents)}, and {digest} is wanted. {files.RETRAIN}"
+            )
         try:
             found = json.loads(contents[BUNDLE])
             bundle = cls(

@@ -24,7 +24,7 @@ from propensity.scoring.qualify import LIST_MORE, OFF_LIST, SCORE_MORE, Qualifie
 from propensity.scoring.rank import CONTACT, in_order, ranked
 from propensity.scoring.reasons import ACTS, TOLD, explain
 from propensity.scoring.recent import recent_acts
-from propensity.scoring.score import ScoredParts, feature_parts, score_parts
+from propensity.scoring.score import ScoredParts, score_parts
 from propensity.scoring.surprises import Surprises
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def rank_leads(
 
     Memory is bounded by `lists.batch_rows`: features pass through disk, and the engine sorts.
     """
-    folder = Path(tempfile.mkdtemp(prefix="propensity-score-"))
+    folder = Path(tempfile.mkdtemp(prefix="score-", dir=query.canonical.engine.folder))
     try:
         parts = score_parts(
             query,
@@ -163,8 +163,9 @@ def rank_parts(
     scores = scores.mutate(removed_because=_because(scores))
     table: Any = engine.materialise(scores, "ranked")
     callable_ = table.filter(table["removed"].isnull())
-    listed_ids = set(engine.collect(callable_.select("lead_id"))["lead_id"].to_pylist())
-    told = _reasons(query, bundle, feature_parts(parts), listed_ids, threads)
+    features: Any = engine.read_parts(parts.features)
+    wanted = engine.stream(features.semi_join(callable_, "lead_id"), rules.batch_rows)
+    told = _reasons(query, bundle, wanted, threads)
     listed = callable_.left_join(engine.register("reasons", told), "lead_id").drop("lead_id_right")
     counts = engine.collect(table.group_by("removed").aggregate(rows=table.count())).to_pylist()
     only_listed = [name for name in LIST_MORE if name not in SCORE_MORE]
@@ -271,8 +272,9 @@ def _funnel(query: FeatureQuery, table: Any, qualified: Qualified, out: Exports)
 
 
 def _reasons(
-    query: FeatureQuery, bundle: Bundle, parts: Iterator[pa.Table], listed: set[str], threads: int | None
+    query: FeatureQuery, bundle: Bundle, listed: Iterator[pa.RecordBatch], threads: int | None
 ) -> pa.Table:
+    """The reasons of the leads in `listed`, batches of features."""
     schema = [
         ("lead_id", pa.string()),
         *((name, pa.string()) for name in TOLD),
@@ -280,9 +282,7 @@ def _reasons(
     ]
     tables = [pa.schema(schema).empty_table()]
     protected = query.canonical.config.lists.reasons.protected
-    for part in parts:
-        wanted = pa.array([lead in listed for lead in part["lead_id"].to_pylist()], pa.bool_())
-        rows = part.filter(wanted)
-        if rows.num_rows:
-            tables.append(explain(bundle, query.features, rows, threads=threads, protected=protected))
+    for batch in listed:
+        rows = pa.Table.from_batches([batch])
+        tables.append(explain(bundle, query.features, rows, threads=threads, protected=protected))
     return pa.concat_tables(tables)

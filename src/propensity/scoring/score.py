@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from propensity.engines import Distributed
 from propensity.errors import FeatureMismatch
 from propensity.model.intervals import ENOUGH, NOT_ENOUGH
 from propensity.scoring.surprises import Surprises
@@ -64,29 +65,40 @@ def score_parts(
     progress
         Called after each part with the number of leads in it.
     """
+    engine = query.canonical.engine
+    if isinstance(engine, Distributed):
+        from propensity.scoring.distributed import score_where_they_are  # noqa: PLC0415 - it is built on this module
+
+        return score_where_they_are(query, bundle, engine, folder, progress)
     scores, features = folder / "scores", folder / "features"
     scores.mkdir()
     features.mkdir()
     rows, surprises = 0, Surprises(bundle)
     widest = query.canonical.config.lists.widest_interval
     for number, batch in enumerate(query.stream(batch_rows)):
-        margin = bundle.margin(batch, threads=threads or 0)
-        probability = bundle.probability(margin)
-        table = batch.select(["lead_id", "account_id", "as_of"])
-        for name, values in (
-            ("margin", margin),
-            ("probability", probability),
-            *_sureness(bundle, margin, probability, widest=widest),
-            ("tier", pa.array(bundle.tiers.of(probability).tolist(), pa.string())),
-            ("tie", tie_breaks(batch["lead_id"])),
-        ):
-            table = table.append_column(name, pa.array(values))
+        table = scored(batch, bundle, widest=widest, threads=threads or 0)
         pq.write_table(table, scores / f"{number:06d}.parquet")
         pq.write_table(batch, features / f"{number:06d}.parquet", compression="lz4")
         rows += batch.num_rows
         surprises.see(batch)
         progress(batch.num_rows)
     return ScoredParts(scores, features, rows, surprises)
+
+
+def scored(batch: pa.Table, bundle: Bundle, *, widest: float, threads: int) -> pa.Table:
+    """SCORE_COLUMNS of a batch of features, row by row; `threads` 0 is what OpenMP offers."""
+    margin = bundle.margin(batch, threads=threads)
+    probability = bundle.probability(margin)
+    table = batch.select(["lead_id", "account_id", "as_of"])
+    for name, values in (
+        ("margin", margin),
+        ("probability", probability),
+        *_sureness(bundle, margin, probability, widest=widest),
+        ("tier", pa.array(bundle.tiers.of(probability).tolist(), pa.string())),
+        ("tie", tie_breaks(batch["lead_id"])),
+    ):
+        table = table.append_column(name, pa.array(values))
+    return table
 
 
 def _sureness(
@@ -144,9 +156,3 @@ def tie_breaks(lead_ids: pa.ChunkedArray) -> np.ndarray:
     return np.fromiter(
         (int.from_bytes(digest, "big") for digest in digests), dtype=np.uint64, count=len(lead_ids)
     )
-
-
-def feature_parts(parts: ScoredParts) -> Iterator[pa.Table]:
-    """Read the features back, part by part, in the order in which they were written."""
-    for path in sorted(parts.features.glob("*.parquet")):
-        yield pq.read_table(path)

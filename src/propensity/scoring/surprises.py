@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute
 
 if TYPE_CHECKING:
+    from propensity.engines import Engine
+    from propensity.engines.untyped import Table
     from propensity.model.bundle import Bundle
 
 # Its functions are made when it is imported, so that a type checker knows none of them.
@@ -51,6 +53,18 @@ class Surprises:
                 values = pc.drop_null(column)
                 new = values.filter(pc.invert(pc.is_in(values, value_set=self._categories[name])))
                 self._new.setdefault(name, Counter()).update(new.to_pylist())
+
+    def see_table(self, engine: Engine, table: Table) -> None:
+        """Count a table of the engine that holds the model's features; only its counts come here."""
+        known = {name: table[name].count() for name in self._names}
+        counts = engine.collect(table.aggregate(rows_seen=table.count(), **known)).to_pylist()[0]
+        self._rows += counts["rows_seen"]
+        for name in self._names:
+            self._known[name] += counts[name]
+        for name, values in self._categories.items():
+            new = table.filter(table[name].notnull() & table[name].notin(values.to_pylist()))
+            rows = engine.collect(new.group_by(value=new[name]).aggregate(rows=new.count())).to_pylist()
+            self._new.setdefault(name, Counter()).update({row["value"]: row["rows"] for row in rows})
 
     @property
     def empty(self) -> tuple[str, ...]:
