@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from oracles.canonical import Crm, Row, World
 from oracles.features import feature_values
 from propensity.config.file import parse_config
+from propensity.engines import Engine
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.features.catalogue import feature_specs
 from propensity.features.frame import FeatureQuery, features_of
@@ -46,7 +47,9 @@ def arrow(world: World, table: str, extras: Mapping[str, Any]) -> pa.Table:
     return pa.Table.from_pylist(list(world.rows(table)), schema=schema)
 
 
-def open_world(world: World, tree: Mapping[str, Any], folder: Path, *, threads: int = 1) -> Canonical:
+def open_world(
+    world: World, tree: Mapping[str, Any], folder: Path, *, threads: int = 1, engine: Engine | None = None
+) -> Canonical:
     """Write a world as Parquet and load it as a company's data would be; the caller closes the engine."""
     tables: dict[str, Any] = {}
     for name in world.tables:
@@ -55,7 +58,8 @@ def open_world(world: World, tree: Mapping[str, Any], folder: Path, *, threads: 
         tables[name] = {"path": f"{name}.parquet", **options}
     whole = {**tree, "tables": tables, "data": {"folder": str(folder), **tree.get("data", {})}}
     whole["paths"] = {"quarantine": str(folder / "quarantine")}
-    return load(DuckDBEngine(memory_gb=1, threads=threads), parse_config(whole, base=folder))
+    opened = DuckDBEngine(memory_gb=1, threads=threads) if engine is None else engine
+    return load(opened, parse_config(whole, base=folder))
 
 
 def rows_of(query: FeatureQuery) -> list[dict[str, Any]]:
@@ -79,12 +83,12 @@ def differences(crm: Crm, rows: Iterable[Row], names: Iterable[str]) -> list[str
         wrong += [
             f"{row['lead_id']} at {row['as_of']}: {name} is {row[name]!r}, the oracle says {value!r}"
             for name, value in expected.items()
-            if not _same(name, row[name], value)
+            if not same_value(name, row[name], value)
         ]
     return wrong
 
 
-def _same(name: str, found: Any, expected: Any) -> bool:
+def same_value(name: str, found: Any, expected: Any) -> bool:
     if found is None or expected is None or isinstance(expected, str) or EXACT.search(name):
         return found == expected
     return math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)

@@ -29,6 +29,11 @@ class SparkConfig(Model):
         default=None,
         description="folder for what is kept while a run lasts, which all machines see; a temporary one by default",
     )
+    training_rows: Whole = Field(
+        default=1_000_000,
+        ge=1,
+        description="snapshots, about, that are brought to this machine to learn from; of more, whole leads are drawn",
+    )
     batch_rows: Whole = Field(default=10_000, ge=1, description="leads that an executor scores at a time")
 
 

@@ -81,6 +81,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def training_rows(self) -> int | None:
+        """How many snapshots may be brought to this machine to learn from; None: all."""
+        ...
+
+    @property
     def functions(self) -> Functions:
         """What this engine calls the functions that engines spell differently."""
         ...

@@ -126,6 +126,7 @@ class DuckDBEngine:
         self._attached: dict[Path, str] = {}
         self._scanned = 0
         self.functions = DuckDBFunctions()
+        self.training_rows: int | None = None
 
     def __enter__(self) -> Self:
         return self

@@ -67,6 +67,7 @@ class SparkEngine:
         self._count = 0
         self._memory_gb = memory_gb
         self.functions = SparkFunctions()
+        self.training_rows: int | None = config.training_rows
 
     def __enter__(self) -> Self:
         return self

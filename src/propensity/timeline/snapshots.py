@@ -24,6 +24,7 @@ DEFAULT_STEP = "1 month"
 ORDER = "time_order"
 LABEL = "label"
 SPINE = (SNAPSHOT, "lead_id", "account_id", "created_at", "as_of", ORDER)
+_DIGITS = 8
 _INSTANT = "timestamp('UTC', 6)"
 
 
@@ -67,6 +68,10 @@ def training_spine(canonical: Canonical, through: datetime | None, *, name: str 
     The engine keeps them under `name`, in place of what had it before: spines that live side by side need names of
     their own.
 
+    Where there are more than the engine may bring to this machine (`training_rows`), leads are drawn, each with all of its
+    snapshots, so that about so many are left. A lead is drawn by its id, the same in every run; the share of those that
+    convert stays what it is, and what the features count of other leads does too.
+
     Raises
     ------
     HistoryError
@@ -74,13 +79,22 @@ def training_spine(canonical: Canonical, through: datetime | None, *, name: str 
     """
     spine = _flat_spine(canonical, through) if canonical.flat else _historic_spine(canonical, through)
     kept = canonical.engine.materialise(_numbered(spine, LABEL), name)
-    if _scalar(canonical, kept.count()) == 0:
+    rows, most = _scalar(canonical, kept.count()), canonical.engine.training_rows
+    if most is not None and rows > most:
+        drawn = kept.filter(is_drawn(kept["lead_id"], most / rows))
+        return canonical.engine.materialise(_numbered(drawn, LABEL), name)
+    if rows == 0:
         raise HistoryError(
             "no snapshot is left to learn from: every lead was created after, or settled before, each as_of whose "
             f"outcome is known (data reach {_shown(through)}, horizon {canonical.config.outcome.horizon_days} days). "
             "Bring an earlier history, or lower outcome.horizon_days."
         )
     return kept
+
+
+def is_drawn(lead_id: Value, share: float) -> Value:
+    """Whether a lead is among the `share` (0 to 1) of all that are drawn: by SHA-256 of its id, as any engine computes it."""
+    return lead_id.hexdigest("sha256").substr(0, _DIGITS) < f"{int(share * 16**_DIGITS):0{_DIGITS}x}"
 
 
 def scoring_spine(canonical: Canonical, as_of: datetime | None) -> Table:
