@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ def test_the_nasty_world_has_the_same_snapshots_labels_and_features(spark, duck,
 
 
 @pytest.fixture(scope="module")
-def nights(small_world, champion_place, tmp_path_factory, application):
+def nights(small_world, champion_place, tmp_path_factory):
     """The same night on both engines."""
     found: dict[str, tuple[Any, Path]] = {}
     for kind in ("duckdb", "spark"):
@@ -143,10 +143,8 @@ ZONES = (
     "Asia/Kathmandu",
     "America/Sao_Paulo",
 )
-NIGHTS = (
-    datetime(2024, 3, 31), datetime(2024, 10, 27), datetime(2024, 11, 3), datetime(2024, 4, 7), datetime(2018, 11, 4),
-    datetime(2026, 6, 1), datetime(1970, 1, 3),
-)  # fmt: skip
+DAYS = ((2024, 3, 31), (2024, 10, 27), (2024, 11, 3), (2024, 4, 7), (2018, 11, 4), (2026, 6, 1), (1970, 1, 3))
+NIGHTS = tuple(datetime(*day) for day in DAYS)  # noqa: DTZ001 - wall-clock times
 
 
 def test_wall_clocks_are_read_alike_on_nights_when_clocks_change(spark, duck):

@@ -63,16 +63,21 @@ def opened_session(config: SparkConfig, *, memory_gb: float, threads: int | None
     if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
         raise UsageError(f"engine.kind is spark, but there is no Java. {INSTALL}")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    master = config.master or os.environ.get("MASTER") or f"local[{threads or '*'}]"
+    # spark-submit has said already where to run; its answer is in the Java that it started.
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    here = f"local[{threads or '*'}]"
+    master = config.master or (None if submitted else here)
     settings = {**_FIRST, "spark.driver.memory": f"{int(memory_gb * 1000)}m"}
-    settings |= _ON_THIS_MACHINE if master.startswith("local") else {}
-    builder = SparkSession.builder.master(master)
+    settings |= _ON_THIS_MACHINE if master is not None and master.startswith("local") else {}
+    builder = SparkSession.builder if master is None else SparkSession.builder.master(master)
     for key, value in {**settings, **config.settings, **_NEEDED}.items():
         builder = builder.config(key, value)
     try:
         return _set(builder.getOrCreate(), config), True
     except (PySparkException, OSError, RuntimeError) as error:
-        raise UsageError(f"Spark does not start on {master}: {first_line(error)}. {INSTALL}") from error
+        raise UsageError(
+            f"Spark does not start on {master or 'the master of spark-submit'}: {first_line(error)}. {INSTALL}"
+        ) from error
 
 
 def _set(session: Any, config: SparkConfig) -> Any:
