@@ -5,6 +5,7 @@ Where there is no Java these tests are skipped, but where PROPENSITY_REQUIRE_SPA
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -34,6 +35,11 @@ from propensity.scoring.distributed import Scoring
 from propensity.sources.parsing import Reading, parse
 from propensity.timeline.snapshots import is_drawn, training_spine
 
+# PySpark leaves the sockets of its own results to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 REQUIRED = "PROPENSITY_REQUIRE_SPARK"
 SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
@@ -84,8 +90,14 @@ def differences(ours: pa.Table, theirs: pa.Table) -> list[str]:
         for place, (mine, other) in enumerate(
             zip(ours[name].to_pylist(), theirs[name].to_pylist(), strict=True)
         )
-        if not same_value(name, other, mine)
+        if not _same(name, mine, other)
     ]
+
+
+def _same(name: str, mine: Any, other: Any) -> bool:
+    if isinstance(mine, float) and isinstance(other, float):
+        return (math.isnan(mine) and math.isnan(other)) or same_value(name, other, mine)
+    return mine == other
 
 
 def test_the_nasty_world_has_the_same_snapshots_labels_and_features(spark, duck, tmp_path):

@@ -189,8 +189,6 @@ class SparkEngine:
 
     def _opened(self, frame: Any, columns: Sequence[str], shown: str) -> Source:
         """Rename the columns of a numbered frame, and refuse what Spark would write as other text than other engines."""
-        from ibis.backends.pyspark.datatypes import PySparkType  # noqa: PLC0415
-
         odd = [field.name for field in frame.schema.fields if not _readable(field.dataType)]
         if odd:
             raise SchemaError(
@@ -202,8 +200,7 @@ class SparkEngine:
         self._count += 1
         view = f"source_{self._count}"
         frame.createOrReplaceTempView(view)
-        kinds = {field.name: PySparkType.to_ibis(field.dataType) for field in frame.schema.fields}
-        return Source(self._table(view, ibis.schema(kinds)), tuple(columns))
+        return Source(self._table(view, _kinds(frame)), tuple(columns))
 
     def materialise(self, expression: ir.Table, name: str) -> ir.Table:
         """Compute into Parquet in the engine's folder, in place of an earlier table of that name."""
@@ -258,7 +255,7 @@ class SparkEngine:
         self._count += 1
         view = f"parts_{self._count}"
         frame.createOrReplaceTempView(view)
-        return self._table(view, self._backend.table(view).schema())
+        return self._table(view, _kinds(frame))
 
     def write_parts(self, expression: ir.Table, folder: Path) -> int:
         """Let the executors write a result."""
@@ -345,6 +342,19 @@ def _readable(kind: Any) -> bool:
         kind.typeName() not in ("array", "map", "struct", "binary", "variant", "void")
         and "interval" not in kind.typeName()
     )
+
+
+def _kinds(frame: Any) -> sch.Schema:
+    """The columns as Ibis calls them: what Spark calls a timestamp is an instant, and Ibis does not know that."""
+    from ibis.backends.pyspark.datatypes import PySparkType  # noqa: PLC0415
+
+    kinds = {
+        field.name: dt.Timestamp(timezone="UTC", scale=6)
+        if field.dataType.typeName() == "timestamp"
+        else PySparkType.to_ibis(field.dataType)
+        for field in frame.schema.fields
+    }
+    return ibis.schema(kinds)
 
 
 def _general(kind: dt.DataType) -> dt.DataType:
