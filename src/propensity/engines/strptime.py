@@ -109,7 +109,7 @@ class Parts:
         hours = digits.substr(0, 2).nullif("").try_cast("int64").fill_null(0)
         minutes = digits.substr(2, 2).nullif("").try_cast("int64").fill_null(0)
         ahead = (hours * 60 + minutes) * ibis.cases((zone.substr(0, 1) == "-", -1), else_=1)
-        return (local - ahead.to_interval(unit="m")).cast("timestamp('UTC', 6)")
+        return (local - ahead.as_interval("m")).cast("timestamp('UTC', 6)")
 
 
 @cache
