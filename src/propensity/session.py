@@ -69,7 +69,7 @@ def open_session(config: Config, clock: Callable[[], datetime] = _now) -> Sessio
         raise
 
 
-def training_frame(session: Session) -> FeatureFrame:
-    """Features and labels of all matured snapshots."""
-    spine = training_spine(session.canonical, session.through)
+def training_frame(session: Session, say: Callable[[str], None] = lambda _: None) -> FeatureFrame:
+    """Features and labels of all matured snapshots; `say` is told where they are too many and some are drawn."""
+    spine = training_spine(session.canonical, session.through, say=say)
     return features_of(session.canonical, spine).collect()

@@ -77,7 +77,8 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
     progress = progress or Progress()
     with opened(config, progress) as session:
         progress.step("Deriving features as they were known at each snapshot")
-        frame = training_frame(session)
+        said: list[str] = []
+        frame = training_frame(session, said.append)
         progress.step("Asking of each column whether it knows the outcome")
         court = hold_court(session.canonical, session.through, frame)
         progress.step(f"Training on {len(frame):,} snapshots and judging forward in time")
@@ -95,7 +96,7 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
         registered = log_training(Store.from_config(config.tracking), record)
         evidence, unwritten = left_evidence(config, trained, page)
         report = session.canonical.report
-        warnings = (*_messages(report), *recipe_warnings(trained), *court.warnings, *unwritten)
+        warnings = (*_messages(report), *said, *recipe_warnings(trained), *court.warnings, *unwritten)
         leads = report.tables["leads"].kept
         return TrainResult(
             trained, registered, report, session.through, leads, warnings, court, evidence, facts.practices

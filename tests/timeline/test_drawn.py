@@ -13,9 +13,11 @@ def test_more_snapshots_than_may_be_brought_here_are_drawn_by_whole_leads(tmp_pa
     canonical = open_world(nasty_world(), TREE, tmp_path)
     engine: Any = canonical.engine
 
+    said: list[str] = []
+
     def drawn(most: int | None) -> dict[str, set[Any]]:
         engine.training_rows = most
-        spine: Any = training_spine(canonical, THROUGH)
+        spine: Any = training_spine(canonical, THROUGH, say=said.append)
         rows = engine.collect(spine.order_by("snapshot_id")).to_pylist()
         assert [row["snapshot_id"] for row in rows] == list(range(len(rows)))
         found: dict[str, set[Any]] = {}
@@ -23,8 +25,11 @@ def test_more_snapshots_than_may_be_brought_here_are_drawn_by_whole_leads(tmp_pa
             found.setdefault(row["lead_id"], set()).add((row["as_of"], row["label"]))
         return found
 
-    every, some = drawn(None), drawn(40)
+    every = drawn(None)
     assert drawn(10_000) == every
+    assert said == []
+    some = drawn(40)
+    assert f"of {sum(map(len, every.values())):,} snapshots about 40 are learned from" in said[0]
     assert drawn(40) == some
     assert 0 < sum(map(len, some.values())) < sum(map(len, every.values())) / 2
     assert all(every[lead] == moments for lead, moments in some.items())

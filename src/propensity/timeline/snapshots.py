@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -62,7 +62,13 @@ def _advance(day: datetime, count: int, unit: str) -> datetime:
     return day + timedelta(days=count if unit == "days" else 7 * count)
 
 
-def training_spine(canonical: Canonical, through: datetime | None, *, name: str = "spine_train") -> Table:
+def training_spine(
+    canonical: Canonical,
+    through: datetime | None,
+    *,
+    name: str = "spine_train",
+    say: Callable[[str], None] = lambda _: None,
+) -> Table:
     """All eligible, matured snapshots with their labels (SPINE's columns and `label`), kept in the engine.
 
     The engine keeps them under `name`, in place of what had it before: spines that live side by side need names of
@@ -70,7 +76,7 @@ def training_spine(canonical: Canonical, through: datetime | None, *, name: str 
 
     Where there are more than the engine may bring to this machine (`training_rows`), leads are drawn, each with all of its
     snapshots, so that about so many are left. A lead is drawn by its id, the same in every run; the share of those that
-    convert stays what it is, and what the features count of other leads does too.
+    convert stays what it is, and what the features count of other leads does too. `say` is told so.
 
     Raises
     ------
@@ -82,6 +88,10 @@ def training_spine(canonical: Canonical, through: datetime | None, *, name: str 
     rows, most = _scalar(canonical, kept.count()), canonical.engine.training_rows
     if most is not None and rows > most:
         drawn = kept.filter(is_drawn(kept["lead_id"], most / rows))
+        say(
+            f"of {rows:,} snapshots about {most:,} are learned from, those of leads that are drawn by their id "
+            "(engine.spark.training_rows)"
+        )
         return canonical.engine.materialise(_numbered(drawn, LABEL), name)
     if rows == 0:
         raise HistoryError(
