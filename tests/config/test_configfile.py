@@ -75,8 +75,8 @@ def test_what_is_no_configuration(mistakes, text, says):
             "features.add_activity_types={x: {phrase: p, direktion: inbound}}",
             "features.add_activity_types.x.direktion: unknown key; do you mean 'direction'?",
         ),
-        ("xyzzy=1", "xyzzy: unknown key; there are data, tables, checks"),
-        ("engine.xyzzy=1", "engine.xyzzy: unknown key; there are memory_gb, threads"),
+        ("xyzzy=1", "xyzzy: unknown key; there are data, engine, tables"),
+        ("engine.xyzzy=1", "engine.xyzzy: unknown key; there are kind, memory_gb, threads"),
     ],
 )
 def test_an_unknown_key_is_named_with_the_nearest_right_one_at_every_depth(mistakes, override, says):
