@@ -28,7 +28,7 @@ from propensity.engines import Engine, Source
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.engines.spark import SparkEngine
 from propensity.engines.sparksession import opened_session
-from propensity.errors import ConfigError, SchemaError, SourceError, UsageError
+from propensity.errors import BundleError, ConfigError, SchemaError, SourceError, UsageError
 from propensity.features.frame import features_of
 from propensity.model.files import MANIFEST
 from propensity.scoring.distributed import Scoring
@@ -370,7 +370,7 @@ def test_a_model_that_was_damaged_on_its_way_scores_nobody(spark, champion_place
     text = next(path for path in sorted(model.iterdir()) if path.name != MANIFEST)
     text.write_bytes(text.read_bytes() + b" ")
     known = spark.register("few", pa.table({"lead_id": ["a"]}))
-    with pytest.raises(SourceError, match="is damaged"):
+    with pytest.raises(BundleError, match="is damaged"):
         spark.map_parts(known, Scoring(0.1, "none"), model, tmp_path / "scores")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
@@ -16,6 +17,7 @@ import ibis.expr.schema as sch
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from propensity import errors
 from propensity.engines import ROW, Source, Work
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.engines.files import PATTERN_SIGNS, files_of, files_within
@@ -23,7 +25,7 @@ from propensity.engines.naming import named
 from propensity.engines.parquet import same_columns
 from propensity.engines.sparksession import first_line, opened_session
 from propensity.engines.sparksql import Compiler, SparkFunctions
-from propensity.errors import SchemaError, SourceError
+from propensity.errors import PropensityError, SchemaError, SourceError
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -319,10 +321,21 @@ def _explained(source: object) -> Generator[None]:
             f"{source} cannot be read by Spark: {first_line(error)}. Give what is there."
         ) from error
     except (PySparkException, Py4JJavaError) as error:
+        if (refused := _refused(error)) is not None:
+            raise refused from error
         what = "the data" if source is None else source
         raise SourceError(
             f"{what} cannot be read by Spark: {first_line(error)}. Times must be in microseconds, and the files of one table alike."
         ) from error
+
+
+def _refused(error: Exception) -> PropensityError | None:
+    """What propensity itself raised on an executor, such as a model that was damaged on its way."""
+    found = re.search(r"^propensity\.errors\.(\w+): (.*)$", str(error), re.MULTILINE)
+    kind = None if found is None else getattr(errors, found[1], None)
+    if found is None or not isinstance(kind, type) or not issubclass(kind, PropensityError):
+        return None
+    return kind(found[2])
 
 
 def _refuse_odd_names(files: Sequence[Path]) -> None:
