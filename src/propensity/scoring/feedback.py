@@ -113,7 +113,7 @@ class Feedback:
         found: dict[tuple[Any, ...], Report] = {}
         for path in self.files():
             try:
-                table = pq.read_table(path, partitioning=None).cast(REPORTS)
+                table = pq.ParquetFile(path).read().cast(REPORTS)
             except (OSError, ValueError, pa.ArrowException) as error:
                 raise LedgerError(
                     f"{path} cannot be read ({_first_line(error)}). It may hold who asked not to be called, so that no list is made "

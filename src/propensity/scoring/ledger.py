@@ -71,17 +71,16 @@ class Night:
         """How far ahead its probabilities look, in days."""
         return int(self.model["horizon_days"])
 
-    def rows(self, columns: list[str] | None = None, **equal: Any) -> pa.Table:
-        """ROWS, or some columns of them, by rank; only those where each column of `equal` has that value.
+    def rows(self, columns: list[str] | None = None) -> pa.Table:
+        """ROWS, or some columns of them, by rank; leads that may not be called last.
 
         Raises
         ------
         LedgerError
             The file is damaged.
         """
-        filters = [(name, "==", value) for name, value in equal.items()] or None
         try:
-            return pq.read_table(self.path, columns=columns, filters=filters, partitioning=None)
+            return pq.ParquetFile(self.path).read(columns)
         except (OSError, pa.ArrowException) as error:
             raise LedgerError(_damaged(self.path, error)) from error
 

@@ -43,9 +43,9 @@ def with_trend(canonical: Canonical, table: Table, night: Night | None) -> Table
         (change < -within, DECLINING),
         else_=STEADY,
     )
-    none = ibis.null(_INSTANT)
-    at = none if night is None else ibis.literal(night.as_of, type=_INSTANT)
-    when = ibis.cases((joined["previous_probability"].isnull(), none), else_=at)
+    none: Any = ibis.null(_INSTANT)
+    at: Any = none if night is None else ibis.literal(night.as_of, type=_INSTANT)
+    when: Any = ibis.cases((joined["previous_probability"].isnull(), none), else_=at)
     return joined.mutate(trend=word, previous_as_of=when.cast(_INSTANT))
 
 
@@ -55,7 +55,7 @@ def _of(night: Night) -> pa.Table:
 
 
 def _log_odds(probability: Value) -> Value:
-    inside = ibis.least(ibis.greatest(probability, _NEAR_CERTAIN), 1 - _NEAR_CERTAIN)
+    inside: Any = ibis.least(ibis.greatest(probability, _NEAR_CERTAIN), 1 - _NEAR_CERTAIN)
     return (inside / (1 - inside)).ln()
 
 

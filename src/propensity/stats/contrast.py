@@ -163,7 +163,8 @@ class _Side:
     @staticmethod
     def of(success: Floats, cluster: Ints) -> _Side:
         _, which = np.unique(cluster, return_inverse=True)
-        return _Side(np.bincount(which, weights=success), np.bincount(which).astype(np.float64))
+        successes = np.bincount(which, weights=success).astype(np.float64)
+        return _Side(successes, np.bincount(which).astype(np.float64))
 
     @property
     def clusters(self) -> int:
