@@ -169,7 +169,7 @@ def explain(
     from propensity.terminal import explain as explainscreen  # noqa: PLC0415
 
     paths = configured(config, override).paths
-    result = explained(lead_id, paths.out, night=out, quarantine=paths.quarantine)
+    result = explained(lead_id, paths.out, night=out, quarantine=paths.quarantine, ledger=paths.ledger)
     show(as_json, result, explainscreen.show)
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 # Arrow registers its compute functions at run time: a type checker does not see them.
 pc: Any = pyarrow.compute
 _COLUMNS = ["lead_id", "account_id", "as_of", "probability", "tier", "rep", "selection", "selection_probability", "delivered"]  # fmt: skip
-_LEAST_FOR_A_CURVE = 50
+_LEAST_FOR_A_CURVE = 10
+"""Leads that came, and others, below which a curve shows noise."""
 _BINS = 5
 _SEED = 0
 
@@ -70,7 +71,7 @@ class Results:
     through : how far the data reach (UTC).
     every : all matured lists together; None where there is none.
     by_tier, by_rep, by_list : the same by tier, by rep (`` for the list without a name), by as_of.
-    calibration : slope, intercept and bins of the listed; {} below 50 leads or where only one class came.
+    calibration : slope, intercept and bins of the listed; {} below ten that came, or ten that did not.
     holdout : called against held out; None where nobody was held out.
     exploration : the leads that were drawn at random; None where there were none.
     """
@@ -195,7 +196,7 @@ def _hits(rows: pa.Table) -> npt.NDArray[np.int8]:
 
 def _calibration(listed: pa.Table) -> dict[str, Any]:
     y, p = _hits(listed), listed["probability"].to_numpy()
-    if len(y) < _LEAST_FOR_A_CURVE or not 0 < y.sum() < len(y):
+    if min(y.sum(), len(y) - y.sum()) < _LEAST_FOR_A_CURVE:
         return {}
     line = calibration_line(y, p)
     bins = [

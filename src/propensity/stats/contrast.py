@@ -11,10 +11,13 @@ from scipy.special import ndtri
 
 from propensity.stats.arrays import Floats, Ints, checked, checked_probabilities, codes
 from propensity.stats.bootstrap import LEVEL, percentiles, times_drawn
+from propensity.stats.calibration import wilson
 
 _EXACT_UP_TO: Final = 4_000
 """Chances up to which the distribution of their sum is worked out; above, the normal is closer than anybody reads."""
 POWER: Final = 0.8
+_FEW: Final = 10
+"""Successes or failures of an arm below which resampling shows too little of how far the share may be off: none, where there are none."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ class Contrast:
     ----------
     treated, others : the shares; NaN where an arm is empty.
     value : their difference.
-    low, high : its percentile interval over resampled clusters; NaN where it cannot be told.
+    low, high : its percentile interval over resampled clusters; where an arm has fewer than ten successes or failures, Newcombe's
+        (1998, method 10) with the effective number of rows that its clusters are worth. NaN where an arm is empty.
     smallest : the smallest true difference that such data show with a chance of 80 % at the 5 % level, two-sided; NaN where
         it cannot be told.
     """
@@ -116,10 +120,10 @@ def contrast(
         return Contrast(_share(success[arm]), _share(success[~arm]), *[float("nan")] * 4)
     sides = [_Side.of(success[rows], of_row[rows]) for rows in (arm, ~arm)]
     value = sides[0].share - sides[1].share
-    draws = np.array([_draw(sides, seed, r) for r in range(resamples)])
-    # One cluster is all that its arm can ever draw: that says nothing of how far others differ.
-    alone = min(side.clusters for side in sides) == 1
-    low, high = (float("nan"), float("nan")) if alone else percentiles(draws)
+    if min(side.fewest for side in sides) < _FEW:
+        low, high = _newcombe(*sides)
+    else:
+        low, high = percentiles(np.array([_draw(sides, seed, r) for r in range(resamples)]))
     pooled = float(success.mean())
     smallest = smallest_difference(pooled, sides[0].sizes, sides[1].sizes)
     return Contrast(sides[0].share, sides[1].share, value, low, high, smallest)
@@ -173,6 +177,26 @@ class _Side:
     @property
     def share(self) -> float:
         return float(self.successes.sum() / self.sizes.sum())
+
+    @property
+    def fewest(self) -> float:
+        """Successes or failures, whichever are fewer; or clusters, where these are."""
+        successes = float(self.successes.sum())
+        return min(successes, float(self.sizes.sum()) - successes, self.clusters)
+
+
+def _newcombe(treated: _Side, others: _Side) -> tuple[float, float]:
+    ends: list[tuple[float, float]] = []
+    for side in (treated, others):
+        rows = _effective(side.sizes)
+        low, high = wilson(side.share * rows, rows)
+        ends.append((float(low), float(high)))
+    (low_a, high_a), (low_b, high_b) = ends
+    a, b = treated.share, others.share
+    return (
+        a - b - float(np.hypot(a - low_a, high_b - b)),
+        a - b + float(np.hypot(high_a - a, b - low_b)),
+    )
 
 
 def _draw(sides: list[_Side], seed: int, r: int) -> float:

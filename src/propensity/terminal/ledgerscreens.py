@@ -108,12 +108,14 @@ def _holdout(console: Console, found: Mapping[str, Any] | None) -> None:
         )
     )
     if found["low"] is None:
-        console.print("That is too little for an interval.")
+        console.print("Nobody of the same ranks was called, so that there is nothing to compare.")
         return
+    beyond = "" if found["low"] > 0 or found["high"] < 0 else ": not beyond chance"
     console.print(
         Text(
-            f"Calling made a difference of {100 * found['difference']:+.1f} points, between {100 * found['low']:+.1f} and "
-            f"{100 * found['high']:+.1f} (95 %, by account); this holdout would show {100 * found['smallest_difference_shown']:.1f} points or more"
+            f"The difference is {100 * found['difference']:+.1f} points, between {100 * found['low']:+.1f} and "
+            f"{100 * found['high']:+.1f} (95 %, by account){beyond}; a true difference of {100 * found['smallest_difference_shown']:.1f} points "
+            "or more would show in four of five such holdouts"
         )
     )
 
