@@ -10,6 +10,7 @@ import typer
 
 from propensity import __version__
 from propensity.errors import PropensityError, UsageError
+from propensity.terminal import ledger
 from propensity.terminal.options import (
     CODES,
     AsJson,
@@ -168,7 +169,7 @@ def explain(
     from propensity.terminal import explain as explainscreen  # noqa: PLC0415
 
     paths = configured(config, override).paths
-    result = explained(lead_id, paths.out, night=out, quarantine=paths.quarantine)
+    result = explained(lead_id, paths.out, night=out, quarantine=paths.quarantine, ledger=paths.ledger)
     show(as_json, result, explainscreen.show)
 
 
@@ -225,6 +226,9 @@ def demo(
     with reported(as_json) as progress:
         result = tour(configured(config, override), leads=leads, months=months, seed=seed, progress=progress)
     show(as_json, result, screens.demo)
+
+
+ledger.register(app)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ PropensityError
 │   ├── SourceError       3   a file or table is missing or unreadable
 │   ├── SchemaError       3   columns are missing, or mapped twice
 │   ├── ContractError     3   too many rows break a rule
+│   ├── LedgerError       3   what was recorded of past nights is damaged
 │   └── HistoryError      3   nothing to learn from: no matured snapshot, one class
 ├── ModelError            4   no usable model
 │   ├── BundleError       4   a saved model is damaged or unreadable
@@ -55,6 +56,10 @@ class SchemaError(DataError):
 
 class ContractError(DataError):
     """More rows break the contract's rules than the configuration allows."""
+
+
+class LedgerError(DataError):
+    """What was recorded of past nights, or what reps reported, is damaged or cannot be written."""
 
 
 class HistoryError(DataError):

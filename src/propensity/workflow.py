@@ -15,6 +15,7 @@ from propensity.delivery.lists import LIST, LIST_CSV, SCORES, deliver, staged, w
 from propensity.errors import ModelError, RegistryError, UsageError
 from propensity.features.catalogue import parameters
 from propensity.features.frame import features_of
+from propensity.nights import Nights
 from propensity.recording import (
     evidence_of,
     facts_of,
@@ -149,6 +150,8 @@ def score(
         query = features_of(session.canonical, scoring_spine(session.canonical, moment))
         refuse_other_features(bundle, query.features, query.spec_hash, parameters(session.canonical))
         folder = out if out is not None else config.paths.out / (f"{moment:%Y-%m-%d}" if moment else "list")
+        nights = Nights(config)
+        nights.catch_up(folder)
         with (
             staged(folder) as scratch,
             rank_leads(
@@ -156,12 +159,14 @@ def score(
                 bundle,
                 moment,
                 threads=config.engine.threads,
+                before=nights.before(moment),
                 progress=progress.advance,
             ) as ranking,
         ):
             rows = _write(session, ranking, scratch)
             manifest = deliver(scratch, folder, _manifest(session, moment, model, bundle, ranking), rows)
-        return _scored(session, moment, model, ranking, folder, manifest)
+        nights.record(folder)
+        return _scored(session, moment, model, ranking, folder, manifest, nights.warnings)
 
 
 def _scored(
@@ -171,17 +176,19 @@ def _scored(
     ranking: Ranking,
     folder: Path,
     manifest: Path,
+    told: tuple[str, ...],
 ) -> ScoreResult:
     most = session.canonical.config.checks.max_quarantined_share
     warnings = (
         *_messages(session.canonical.report),
         *stale(moment, session.through),
         *ranking.surprises.warnings(max_share=most),
+        *told,
     )
     listed = ranking.counts.get("listed", 0)
     return ScoreResult(
         moment, ranking.scored, listed, ranking.removed, folder, manifest, model.name, model.number, warnings,
-        ranking.qualification(),
+        ranking.qualification(), ranking.holdout,
     )  # fmt: skip
 
 
@@ -338,6 +345,7 @@ def _manifest(
             "listed": ranking.counts.get("listed", 0),
             "removed": ranking.removed,
         },
+        **({} if ranking.holdout is None else {"holdout": ranking.holdout}),
         "qualification": ranking.qualification(),
         "surprises": {"empty": list(ranking.surprises.empty), "new": ranking.surprises.new},
     }

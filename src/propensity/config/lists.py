@@ -109,6 +109,12 @@ class ListsConfig(Model):
         le=MOST_DAYS,
         description="nobody is listed who was called or met not longer ago, in days",
     )
+    not_now_days: Real = Field(
+        default=90,
+        ge=0,
+        le=MOST_DAYS,
+        description="nobody is listed of whom a rep reported `not_now` not longer ago, in days",
+    )
     same_person_by: tuple[Literal["email", "phone"], ...] = Field(
         default=("email", "phone"),
         description="leads that share one of these, spelled alike or not, are one person: only the best is listed, and who asked "

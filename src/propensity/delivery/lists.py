@@ -136,12 +136,8 @@ def deliver(scratch: Path, folder: Path, manifest: Mapping[str, Any], rows: Mapp
     -------
     The manifest's path.
     """
-    files = {
-        name: {"bytes": (scratch / name).stat().st_size, "rows": count, "sha256": _sha256(scratch / name)}
-        for name, count in sorted(rows.items())
-    }
-    text = json.dumps({**manifest, "files": files}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    (scratch / MANIFEST).write_text(text, encoding="utf-8")
+    files = {name: file_entry(scratch / name, count) for name, count in sorted(rows.items())}
+    (scratch / MANIFEST).write_text(manifest_text({**manifest, "files": files}), encoding="utf-8")
     try:
         for name in (*sorted(rows), MANIFEST):
             with (scratch / name).open("rb") as file:
@@ -151,6 +147,16 @@ def deliver(scratch: Path, folder: Path, manifest: Mapping[str, Any], rows: Mapp
     except OSError as error:
         raise DeliveryError(f"the list could not be moved to {folder}: {error.strerror}.") from error
     return folder / MANIFEST
+
+
+def file_entry(path: Path, rows: int | None) -> dict[str, Any]:
+    """What a manifest says of one of its files."""
+    return {"bytes": path.stat().st_size, "rows": rows, "sha256": _sha256(path)}
+
+
+def manifest_text(manifest: Mapping[str, Any]) -> str:
+    """A manifest as it is written."""
+    return json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _sha256(path: Path) -> str:

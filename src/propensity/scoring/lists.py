@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
-from propensity.scoring.assign import Candidate, Place, Reps, assign
-from propensity.scoring.causes import CAUSES, SAME_PERSON, WORDS
+from propensity.scoring.assign import LISTED, Candidate, Place, Reps, assign
+from propensity.scoring.causes import CAUSES, HELD_OUT, SAME_PERSON, WORDS
+from propensity.scoring.changed import CHANGED, changes
 from propensity.scoring.exports import Exports, exports
 from propensity.scoring.funnel import KEYS, Funnel, funnel
 from propensity.scoring.gate import gate, silenced
@@ -26,6 +27,8 @@ from propensity.scoring.reasons import ACTS, TOLD, explain
 from propensity.scoring.recent import recent_acts
 from propensity.scoring.score import ScoredParts, feature_parts, score_parts
 from propensity.scoring.surprises import Surprises
+from propensity.scoring.trend import TREND, with_trend
+from propensity.stats.contrast import smallest_difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,9 +38,12 @@ if TYPE_CHECKING:
     from propensity.config.lists import ListsConfig
     from propensity.features.frame import FeatureQuery
     from propensity.model.bundle import Bundle
+    from propensity.scoring.ledger import Night
     from propensity.sources.canonical import Canonical
 
 _TOLD = tuple(name for pair in zip(TOLD, ACTS, strict=True) for name in pair)
+_SHOWN_DECIMALS = 6
+"""The order of a sum of floats must not show."""
 ASSIGNED = pa.schema(
     [
         ("lead_id", pa.string()), ("rep", pa.string()), ("rep_rank", pa.int64()), ("left_out", pa.string()),
@@ -47,9 +53,28 @@ ASSIGNED = pa.schema(
 LIST_COLUMNS = (
     "rank", "rep", "rep_rank", "lead_id", "contact_name", "title", "company", "email", "phone", "tier", "probability",
     "probability_low", "probability_high", "evidence", *_TOLD, *LIST_MORE,
-    "expected_value", "deal_value", "owner", "source", "country", "product", "account_id", "selection",
+    *TREND, *CHANGED.names[1:], "expected_value", "deal_value", "owner", "source", "country", "product", "account_id", "selection",
     "selection_probability", "as_of",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Before:
+    """What earlier nights left.
+
+    Attributes
+    ----------
+    night
+        The newest one that the ledger holds strictly before as_of; None where there is none.
+    reported
+        What reps reported: `scoring.feedback.REPORTED`; None for nothing.
+    """
+
+    night: Night | None = None
+    reported: pa.Table | None = None
+
+
+NOTHING_BEFORE = Before()
 
 
 @dataclass(frozen=True)
@@ -68,6 +93,8 @@ class Ranking:
         Who calls.
     counts
         Leads by cause; `listed` for those on a list.
+    holdout
+        The randomised holdout of the night, and the smallest effect it can show (JSON types); None where there is none.
     """
 
     scores: ir.Table
@@ -79,6 +106,7 @@ class Ranking:
     qualified: Qualified
     exports: Exports
     funnel: Funnel
+    holdout: dict[str, Any] | None = None
 
     @property
     def scored(self) -> int:
@@ -107,6 +135,7 @@ def rank_leads(
     as_of: datetime | None,
     *,
     threads: int | None,
+    before: Before = NOTHING_BEFORE,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Generator[Ranking]:
     """Score, gate, rank, assign and explain; yields once, and clears its temporary files when the caller is done.
@@ -123,7 +152,7 @@ def rank_leads(
             threads=threads,
             progress=progress,
         )
-        yield rank_parts(query, bundle, parts, as_of, threads=threads)
+        yield rank_parts(query, bundle, parts, as_of, threads=threads, before=before)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -136,6 +165,7 @@ def rank_parts(
     *,
     threads: int | None,
     capacity: int | None = None,
+    before: Before = NOTHING_BEFORE,
 ) -> Ranking:
     """Gate, rank, assign and explain what `score_parts` left on disk; the parts must stay as long as the ranking is read.
 
@@ -146,7 +176,10 @@ def rank_parts(
     if capacity is not None:
         rules = rules.model_copy(update={"capacity": capacity})
     reps = Reps(rules, _owners(canonical) if rules.owners_are_reps else ())
-    gated: Any = engine.materialise(gate(canonical, as_of, people=persons(canonical)), "gated")
+    told_by_reps = None if before.reported is None else engine.register("reported", before.reported)
+    gated: Any = engine.materialise(
+        gate(canonical, as_of, people=persons(canonical), reported=told_by_reps), "gated"
+    )
     canonical = silenced(canonical, gated)
     qualified = qualify(canonical, parts, gated.drop("person", "by_person"), as_of, capacity=reps.total())
     found: Any = qualified.table
@@ -159,13 +192,12 @@ def rank_parts(
     placed = engine.register("assigned", _assigned(canonical, ranks, qualified, reps, rules, as_of))
     scores = ranks.left_join(placed, "lead_id").drop("lead_id_right")
     scores = scores.left_join(found.select("lead_id", *LIST_MORE), "lead_id").drop("lead_id_right")
+    scores = with_trend(canonical, scores, before.night)
     scores = scores.mutate(removed=ibis.coalesce(scores["removed"], scores["left_out"]))
     scores = scores.mutate(removed_because=_because(scores))
     table: Any = engine.materialise(scores, "ranked")
     callable_ = table.filter(table["removed"].isnull())
-    listed_ids = set(engine.collect(callable_.select("lead_id"))["lead_id"].to_pylist())
-    told = _reasons(query, bundle, feature_parts(parts), listed_ids, threads)
-    listed = callable_.left_join(engine.register("reasons", told), "lead_id").drop("lead_id_right")
+    listed = _explained(query, bundle, parts, callable_, before, as_of, threads)
     counts = engine.collect(table.group_by("removed").aggregate(rows=table.count())).to_pylist()
     only_listed = [name for name in LIST_MORE if name not in SCORE_MORE]
     out = exports(canonical, qualified, as_of)
@@ -179,7 +211,48 @@ def rank_parts(
         qualified,
         out,
         _funnel(query, table, qualified, out),
+        _holdout(canonical, table),
     )
+
+
+def _explained(
+    query: FeatureQuery,
+    bundle: Bundle,
+    parts: ScoredParts,
+    callable_: Any,
+    before: Before,
+    as_of: datetime | None,
+    threads: int | None,
+) -> Any:
+    """The leads on a list with their reasons, and what changed since the night before."""
+    canonical, engine = query.canonical, query.canonical.engine
+    rows = engine.collect(
+        callable_.select("lead_id", "probability", "previous_probability").order_by("lead_id")
+    )
+    told = _reasons(query, bundle, feature_parts(parts), set(rows["lead_id"].to_pylist()), threads)
+    moved = changes(canonical, bundle, before.night, rows, as_of, threads=threads)
+    listed = callable_.left_join(engine.register("reasons", told), "lead_id").drop("lead_id_right")
+    return listed.left_join(engine.register("moved", moved), "lead_id").drop("lead_id_right")
+
+
+def _holdout(canonical: Canonical, table: Any) -> dict[str, Any] | None:
+    """Called and held-out leads of the same ranks, and the smallest difference that this one night can show."""
+    share = canonical.config.lists.holdout.share
+    if not share:
+        return None
+    drawn = table.filter(table["selection"].isin([LISTED, HELD_OUT]))
+    unit = ibis.coalesce(drawn["account_id"], ibis.literal("\x1f") + drawn["lead_id"])
+    sizes = drawn.group_by("selection", unit=unit).aggregate(leads=drawn.count())
+    rows = canonical.engine.collect(sizes.order_by("selection", "unit")).to_pylist()
+    mean: Any = canonical.engine.collect(drawn["probability"].mean().as_table()).column(0)[0].as_py()
+    called, held = ([row["leads"] for row in rows if row["selection"] == kind] for kind in (LISTED, HELD_OUT))
+    smallest = smallest_difference(mean or 0.0, called, held) if called and held else None
+    return {
+        "share": share,
+        "called": {"leads": sum(called), "accounts": len(called)},
+        "held_out": {"leads": sum(held), "accounts": len(held)},
+        "smallest_difference_shown": None if smallest is None else round(smallest, _SHOWN_DECIMALS),
+    }
 
 
 def _owners(canonical: Canonical) -> list[str]:

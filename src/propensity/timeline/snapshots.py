@@ -109,6 +109,16 @@ def scoring_spine(canonical: Canonical, as_of: datetime | None) -> Table:
     return kept
 
 
+def spine_of(canonical: Canonical, leads: Table, as_of: datetime, *, name: str) -> Table:
+    """The leads of `leads` (lead_id) that `canonical` holds, all at one as_of (SPINE's columns), kept in the engine under `name`.
+
+    Of data that are not flat: flat data are looked at as of each lead's creation.
+    """
+    rows = canonical.tables["leads"].semi_join(leads, "lead_id")
+    spine = rows.mutate(as_of=ibis.literal(as_of, type=_INSTANT))
+    return canonical.engine.materialise(_numbered(_ordered(canonical, spine)), name)
+
+
 def known_at(canonical: Canonical, at: datetime) -> Canonical:
     """The leads and stages that were known strictly before `at`, on both clocks; the other tables stay, for `cut` cuts them.
 
