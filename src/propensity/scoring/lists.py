@@ -21,6 +21,7 @@ from propensity.scoring.funnel import KEYS, Funnel, funnel
 from propensity.scoring.gate import gate, silenced
 from propensity.scoring.persons import persons
 from propensity.scoring.qualify import LIST_MORE, OFF_LIST, SCORE_MORE, Qualified, qualify
+from propensity.scoring.question import QUESTION, counted, questions
 from propensity.scoring.rank import CONTACT, in_order, ranked
 from propensity.scoring.reasons import ACTS, TOLD, explain
 from propensity.scoring.recent import recent_acts
@@ -46,7 +47,7 @@ ASSIGNED = pa.schema(
 )  # fmt: skip
 LIST_COLUMNS = (
     "rank", "rep", "rep_rank", "lead_id", "contact_name", "title", "company", "email", "phone", "tier", "probability",
-    "probability_low", "probability_high", "evidence", *_TOLD, *LIST_MORE,
+    "probability_low", "probability_high", "evidence", *_TOLD, *LIST_MORE, *QUESTION,
     "expected_value", "deal_value", "owner", "source", "country", "product", "account_id", "selection",
     "selection_probability", "as_of",
 )  # fmt: skip
@@ -68,6 +69,8 @@ class Ranking:
         Who calls.
     counts
         Leads by cause; `listed` for those on a list.
+    questions
+        Criterion to the listed leads that are asked about it.
     """
 
     scores: ir.Table
@@ -79,6 +82,7 @@ class Ranking:
     qualified: Qualified
     exports: Exports
     funnel: Funnel
+    questions: dict[str, int]
 
     @property
     def scored(self) -> int:
@@ -97,6 +101,7 @@ class Ranking:
             "criteria": self.qualified.states,
             "why_unknown": self.qualified.why_unknown,
             "funnel": self.funnel.to_dict(),
+            "questions": self.questions,
         }
 
 
@@ -165,7 +170,9 @@ def rank_parts(
     callable_ = table.filter(table["removed"].isnull())
     listed_ids = set(engine.collect(callable_.select("lead_id"))["lead_id"].to_pylist())
     told = _reasons(query, bundle, feature_parts(parts), listed_ids, threads)
+    asked = questions(canonical, bundle, qualified, callable_, as_of, threads=threads)
     listed = callable_.left_join(engine.register("reasons", told), "lead_id").drop("lead_id_right")
+    listed = listed.left_join(engine.register("questions", asked), "lead_id").drop("lead_id_right")
     counts = engine.collect(table.group_by("removed").aggregate(rows=table.count())).to_pylist()
     only_listed = [name for name in LIST_MORE if name not in SCORE_MORE]
     out = exports(canonical, qualified, as_of)
@@ -179,6 +186,7 @@ def rank_parts(
         qualified,
         out,
         _funnel(query, table, qualified, out),
+        counted(asked),
     )
 
 
