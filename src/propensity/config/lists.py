@@ -141,6 +141,11 @@ class ListsConfig(Model):
         le=10,
         description="a change of the log odds since the last list that is still called steady",
     )
+    questions: Whole = Field(
+        default=5_000,
+        ge=0,
+        description="listed leads, from the first rank down, that get a next best question; 0: none",
+    )
     recent_acts: Whole = Field(default=8, ge=0, le=100, description="acts of a lead that its page shows")
     batch_rows: Whole = Field(default=50_000, ge=1_000, description="leads scored at a time")
     widest_interval: Real = Field(

@@ -22,6 +22,7 @@ from propensity.scoring.funnel import KEYS, Funnel, funnel
 from propensity.scoring.gate import gate, silenced
 from propensity.scoring.persons import persons
 from propensity.scoring.qualify import LIST_MORE, OFF_LIST, SCORE_MORE, Qualified, qualify
+from propensity.scoring.question import QUESTION, counted, questions
 from propensity.scoring.rank import CONTACT, in_order, ranked
 from propensity.scoring.reasons import ACTS, TOLD, explain
 from propensity.scoring.recent import recent_acts
@@ -52,7 +53,7 @@ ASSIGNED = pa.schema(
 )  # fmt: skip
 LIST_COLUMNS = (
     "rank", "rep", "rep_rank", "lead_id", "contact_name", "title", "company", "email", "phone", "tier", "probability",
-    "probability_low", "probability_high", "evidence", *_TOLD, *LIST_MORE,
+    "probability_low", "probability_high", "evidence", *_TOLD, *LIST_MORE, *QUESTION,
     *TREND, *CHANGED.names[1:], "expected_value", "deal_value", "owner", "source", "country", "product", "account_id", "selection",
     "selection_probability", "as_of",
 )  # fmt: skip
@@ -93,6 +94,8 @@ class Ranking:
         Who calls.
     counts
         Leads by cause; `listed` for those on a list.
+    questions
+        Criterion to the listed leads that are asked about it.
     holdout
         The randomised holdout of the night, and the smallest effect it can show (JSON types); None where there is none.
     """
@@ -106,6 +109,7 @@ class Ranking:
     qualified: Qualified
     exports: Exports
     funnel: Funnel
+    questions: dict[str, int]
     holdout: dict[str, Any] | None = None
 
     @property
@@ -125,6 +129,7 @@ class Ranking:
             "criteria": self.qualified.states,
             "why_unknown": self.qualified.why_unknown,
             "funnel": self.funnel.to_dict(),
+            "questions": self.questions,
         }
 
 
@@ -198,6 +203,8 @@ def rank_parts(
     table: Any = engine.materialise(scores, "ranked")
     callable_ = table.filter(table["removed"].isnull())
     listed = _explained(query, bundle, parts, callable_, before, as_of, threads)
+    asked = questions(canonical, bundle, qualified, callable_, as_of, threads=threads)
+    listed = listed.left_join(engine.register("questions", asked), "lead_id").drop("lead_id_right")
     counts = engine.collect(table.group_by("removed").aggregate(rows=table.count())).to_pylist()
     only_listed = [name for name in LIST_MORE if name not in SCORE_MORE]
     out = exports(canonical, qualified, as_of)
@@ -211,6 +218,7 @@ def rank_parts(
         qualified,
         out,
         _funnel(query, table, qualified, out),
+        counted(asked),
         _holdout(canonical, table),
     )
 
