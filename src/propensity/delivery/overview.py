@@ -82,13 +82,13 @@ def _by_size(removed: dict[str, int]) -> list[tuple[str, int]]:
 
 
 def _funnel(found: Funnel) -> list[tuple[int, str, str]]:
-    suspects = "the data cannot tell" if found.suspects is None else f"{found.suspects:,}"
+    suspects = "not known" if found.suspects is None else f"{found.suspects:,}"
     rows = [(0, "Suspects: companies that fit and showed nothing yet", suspects), (0, "Leads", f"{found.leads:,}")]
     rows += [(1, f"origin {word}", f"{count:,}") for word, count in found.origin.items()]
     for stage, count in found.position.items():
-        rows.append((0, f"At {legible(stage)}", f"{count:,}"))
+        rows.append((0, f"At the stage {legible(stage)}", f"{count:,}"))
         if stage == "lead":
             rows += [(1, f"verdict: {word}", f"{number:,}") for word, number in found.verdict.items()]
-            rows += [(2, f"next: {word}", f"{number:,}") for word, number in found.next_action.items()]
+            rows += [(1, f"next action: {word}", f"{number:,}") for word, number in found.next_action.items()]
     rows.append((0, "On a list tonight", f"{found.listed:,}"))
     return rows

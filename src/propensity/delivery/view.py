@@ -21,6 +21,7 @@ _FACTS: Final = (
 _CHANGES: Final = (
     ("new facts", "change_by_facts"), ("time passing", "change_by_time"), ("a new model", "change_by_model"),
 )  # fmt: skip
+_ENOUGH: Final = "enough evidence"
 _LEAST_POINTS: Final = 0.05
 
 
@@ -114,7 +115,7 @@ def lead_view(row: Row, acts: Sequence[Row], night: Night) -> dict[str, Any]:
         "probability": round(row["probability"], 6),
         "percent": percent(row["probability"]),
         "range": _range(row),
-        "evidence": text["evidence"],
+        "evidence": _ENOUGH if text["evidence"] == "enough" else text["evidence"],
         "for": [found for key in REASONS if (found := _reason(row, key)) is not None],
         "against": _reason(row, "against"),
         "verdict": text["verdict"],
@@ -167,7 +168,7 @@ def _ago(act: Row, night: Night) -> str | None:
         return None
     past = night.as_of - act["occurred_at"]
     days = int(past.total_seconds() * 1_000_000 // DAY_US)
-    return "less than a day before" if days < 1 else f"{days:,} day{'s' if days > 1 else ''} before"
+    return "less than a day ago" if days < 1 else f"{days:,} day{'s' if days > 1 else ''} ago"
 
 
 def _trend(row: Row) -> dict[str, Any] | None:

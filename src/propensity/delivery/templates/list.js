@@ -106,8 +106,7 @@
       make("span", "", unseen(spoken), words(reason.text), reason.act ? make("span", "can", "can be acted on") : null),
     ));
     const box = section("", "Why here", make("ul", "why-list", ...items));
-    const range = lead.range ? ` (${lead.range})` : "";
-    box.append(make("p", "soft", words(`Probability ${lead.percent}${range}${lead.evidence ? `: ${lead.evidence}` : ""}`)));
+    box.append(make("p", "soft", words(`Probability ${lead.percent}${lead.range ? `, 95 % interval ${lead.range}` : ""}`), lead.evidence ? "; " : null, lead.evidence ? words(lead.evidence) : null));
     return box;
   };
 
@@ -197,10 +196,14 @@
   };
 
   const sheet = (lead) => {
-    const told = reasons(lead).map(([, mark, , reason]) => `${mark} ${reason.text}`).join("   ");
+    const told = reasons(lead).map(([className, , , reason]) => [className, reason.text]);
+    const side = (title, className) => {
+      const found = told.filter(([which]) => which === className).map(([, text]) => text).join("; ");
+      return found ? make("p", "", `${title}: `, words(found)) : null;
+    };
     const boxes = make("p", "boxes", ...list.outcomes.map(([, label]) => make("span", "", `\u2610 ${label}`)));
     return make("div", "sheet", lead.opening ? make("p", "", "Say first: ", words(lead.opening)) : null,
-      lead.question ? make("p", "", "Ask: ", words(lead.question.text)) : null, make("p", "", words(told)), boxes);
+      lead.question ? make("p", "", "Ask: ", words(lead.question.text)) : null, side("For", "yes"), side("Against", "no"), boxes);
   };
 
   // The rows: heads at once, what opens below them only when it is asked for.
@@ -211,7 +214,7 @@
     const who = make("div", "who", make("h2", "clamp", name));
     const place = [lead.title, lead.company].filter(Boolean);
     if (place.length) who.append(make("p", "soft clamp", words(place[0]), ...place.slice(1).flatMap((part) => [" \u00B7 ", words(part)])));
-    const doing = make("p", "do", make("b", "", words(lead.action || "call")), lead.onWords ? ` \u00B7 ${lead.on <= list.today ? "today" : lead.onWords}` : null);
+    const doing = make("p", "do", make("b", "", words(lead.action || "call")), lead.onWords ? ` \u00B7 ${lead.on <= list.today ? "today" : lead.onWords.replace(/ \d{4}$/, "")}` : null);
     doing.append(make("span", "soft clamp", words(lead.because || "")));
     const first = reasons(lead).filter(([className]) => className === "yes").slice(0, 2).map(([, , , reason]) => reason.text);
     const score = make("div", "score", make("span", `tier tier-${/^[A-Z]$/.test(lead.tier) ? lead.tier : "D"}`, unseen("Tier "), lead.tier), make("b", "", lead.percent));
@@ -302,6 +305,10 @@
     for (const id of ["search", "action", "state"]) by(id).value = "";
     filter();
     by("search").focus();
+  });
+  by("more").addEventListener("click", () => {
+    const open = document.querySelector(".tools").classList.toggle("more");
+    by("more").setAttribute("aria-expanded", String(open));
   });
   by("print").addEventListener("click", () => print());
 
