@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from propensity import __version__
 from propensity.audit.leakage import hold_court
 from propensity.audit.profile import profile
-from propensity.delivery.exports import write_exports
 from propensity.delivery.figures import write_figures
-from propensity.delivery.lists import LIST, LIST_CSV, SCORES, deliver, staged, write_csv, write_parquet
+from propensity.delivery.folders import staged_beside
+from propensity.delivery.lists import deliver
+from propensity.delivery.night import Written, night_of, write_night
 from propensity.errors import ModelError, RegistryError, UsageError
 from propensity.features.catalogue import parameters
 from propensity.features.frame import features_of
@@ -131,8 +132,8 @@ def score(
     config
         The configuration that the model was trained with.
     out
-        Folder of the list; `paths.out`/<as_of> by default. Earlier files of the same names are replaced once the new
-        ones are whole.
+        Folder of the list; `paths.out`/<as_of> by default. It takes the place of an earlier one as a whole; files in it
+        that are not ours stay.
     as_of
         The instant to stand at (UTC); how far the data reach by default.
     version
@@ -153,7 +154,7 @@ def score(
         nights = Nights(config)
         nights.catch_up(folder)
         with (
-            staged(folder) as scratch,
+            staged_beside(folder) as scratch,
             rank_leads(
                 query,
                 bundle,
@@ -163,8 +164,10 @@ def score(
                 progress=progress.advance,
             ) as ranking,
         ):
-            rows = _write(session, ranking, scratch)
-            manifest = deliver(scratch, folder, _manifest(session, moment, model, bundle, ranking), rows)
+            progress.step("Writing the lists")
+            written = _write(session, ranking, scratch, moment, model, folder)
+            told = _manifest(session, moment, model, bundle, ranking, written)
+            manifest = deliver(scratch, folder, told, written.rows)
         nights.record(folder)
         return _scored(session, moment, model, ranking, folder, manifest, nights.warnings)
 
@@ -313,19 +316,22 @@ def _registry(config: Config) -> Registry:
     return Registry(Store.from_config(config.tracking), config.paths.models)
 
 
-def _write(session: Session, ranking: Ranking, scratch: Path) -> dict[str, int]:
-    engine, batch = session.canonical.engine, session.canonical.config.lists.batch_rows
-    schema = ranking.scores.schema().to_pyarrow()
-    scored = write_parquet(scratch / SCORES, engine.stream(ranking.scores, batch), schema)
-    listed = engine.collect(ranking.listed)
-    write_parquet(scratch / LIST, listed.to_batches(), listed.schema)
-    write_csv(scratch / LIST_CSV, listed)
-    more = write_exports(scratch, engine, ranking.exports, batch_rows=batch)
-    return {SCORES: scored, LIST: listed.num_rows, LIST_CSV: listed.num_rows, **more}
+def _write(
+    session: Session, ranking: Ranking, scratch: Path, moment: datetime | None, model: Version, folder: Path
+) -> Written:
+    config = session.canonical.config
+    night = night_of(config, ranking, moment, model=f"{model.name} version {model.number}")
+    nights = folder.resolve().parent
+    return write_night(scratch, session.canonical.engine, ranking, night, config=config, nights=nights)
 
 
 def _manifest(
-    session: Session, moment: datetime | None, model: Version, bundle: Bundle, ranking: Ranking
+    session: Session,
+    moment: datetime | None,
+    model: Version,
+    bundle: Bundle,
+    ranking: Ranking,
+    written: Written,
 ) -> dict[str, Any]:
     """What led to a list; no run time, no host and no absolute path, so that the same inputs give the same bytes."""
     return {
@@ -347,5 +353,6 @@ def _manifest(
         },
         **({} if ranking.holdout is None else {"holdout": ranking.holdout}),
         "qualification": ranking.qualification(),
+        "reps": written.reps(),
         "surprises": {"empty": list(ranking.surprises.empty), "new": ranking.surprises.new},
     }

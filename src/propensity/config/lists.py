@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from propensity.config.crm import CrmConfig
 from propensity.config.types import MOST_DAYS, Model, Real, Text, Whole
 
 TERRITORY = ("country", "region", "industry", "product", "source")
@@ -135,6 +136,7 @@ class ListsConfig(Model):
     holdout: HoldoutConfig = HoldoutConfig()
     exploration: ExplorationConfig = ExplorationConfig()
     reasons: ReasonsConfig = ReasonsConfig()
+    crm: CrmConfig = CrmConfig()
     steady_within: Real = Field(
         default=0.1,
         ge=0,

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 
-from propensity.delivery.lists import LIST, MANIFEST, QUALIFICATION, SCORES
+from propensity.delivery.folders import MANIFEST
+from propensity.delivery.lists import LIST, QUALIFICATION, SCORES
 from propensity.errors import UsageError
 from propensity.scoring.feedback import Feedback
 
@@ -124,7 +125,9 @@ def newest_night(out: Path) -> tuple[Path, Mapping[str, Any]]:
     UsageError
         There is none.
     """
-    nights = [_night(path.parent) for path in sorted(out.glob(f"*/{MANIFEST}"))]
+    # A folder whose name begins with a dot is one that a run is writing, or was killed over.
+    found = (path.parent for path in sorted(out.glob(f"*/{MANIFEST}")))
+    nights = [_night(folder) for folder in found if not folder.name.startswith(".")]
     if not nights:
         raise UsageError(
             f"{out} holds no list yet. Run `propensity score` first, or name a list's folder with --out."
