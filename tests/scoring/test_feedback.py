@@ -70,7 +70,9 @@ def test_each_row_that_is_refused_is_named_with_its_line(tmp_path):
     assert found.rows == len(rows) == len(found.refused) + 1
     assert [row.line for row in found.refused] == [4, 5, 6, 7, 8, 9]
     for word, refused in zip(
-        ("L9", "won", "list_as_of", "reported_on", "lead_id is empty", "list_as_of"), found.refused, strict=True
+        ("L9", "won", "list_as_of", "reported_on", "lead_id is empty", "list_as_of"),
+        found.refused,
+        strict=True,
     ):
         assert word in refused.why
 
