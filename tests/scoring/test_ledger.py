@@ -158,7 +158,17 @@ def test_who_was_ever_scored_is_known(ledger, tmp_path):
     assert ledger.nights()[0].as_of.tzinfo == UTC
 
 
+def test_a_damaged_night_does_not_hide_the_others(ledger, tmp_path):
+    recorded(ledger, tmp_path / "n", DAY[0], lead("L1"))
+    recorded(ledger, tmp_path / "m", DAY[1], lead("L2"))
+    newest = max(ledger.folder.rglob("*.parquet"))
+    whole = newest.read_bytes()
+    newest.write_bytes(b"PAR1" + bytes(200) + whole[204:])
+    assert ledger.known({"L1", "L2"}) == {"L1"}
+    assert len(ledger.problems) == 1
+
+
 def test_files_and_folders_are_nobody_elses(ledger, tmp_path):
     recorded(ledger, tmp_path / "n", DAY[0], lead("L1"))
     for path in ledger.folder.rglob("*"):
-        assert path.stat().st_mode & 0o077 == 0 or path.is_dir(), path
+        assert path.stat().st_mode & 0o077 == 0, path
