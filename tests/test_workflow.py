@@ -229,7 +229,7 @@ def test_true_probabilities_meet_every_test_snapshot(run):
 
 
 def test_an_earlier_as_of_knows_less(run, tmp_path):
-    config = small_config(run.world, run.place)
+    config = small_config(run.world, run.place, f"paths.ledger={tmp_path / 'ledger'}")
     earlier = workflow.score(config, out=tmp_path, as_of=datetime(2025, 12, 1, tzinfo=UTC))
     assert earlier.scored < run.score.scored
     assert earlier.removed["already_converted"] < run.score.removed["already_converted"]

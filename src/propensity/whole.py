@@ -21,7 +21,7 @@ def written_whole(path: Path, *, replace: bool = True) -> Generator[Path]:
     Parameters
     ----------
     path
-        The final name. Folders on the way are made.
+        The final name. Folders on the way are made (mode 0700).
     replace
         Whether it takes the place of a file that is there.
 
@@ -32,7 +32,7 @@ def written_whole(path: Path, *, replace: bool = True) -> Generator[Path]:
     OSError
         The file cannot be written; nothing is left behind.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+    _make(path.parent)
     handle, name = tempfile.mkstemp(prefix=PARTIAL, suffix=path.suffix, dir=path.parent)
     os.close(handle)
     scratch = Path(name)
@@ -47,6 +47,13 @@ def written_whole(path: Path, *, replace: bool = True) -> Generator[Path]:
     finally:
         with suppress(FileNotFoundError):
             scratch.unlink()
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and those above it; `Path.mkdir` gives the mode to the last one alone."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 def _flush(path: Path) -> None:

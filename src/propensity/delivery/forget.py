@@ -239,7 +239,8 @@ def _refresh(folder: Path, manifest: dict[str, Any], rows: dict[str, int]) -> No
     for name, entry in manifest["files"].items():
         path = folder / name
         if path.is_file():
-            files[name] = file_entry(path, rows.get(name, entry.get("rows")))
+            found = file_entry(path, rows.get(name, entry.get("rows")))
+            files[name] = entry if found["sha256"] == entry["sha256"] else found
     if files != manifest["files"]:
         manifest["files"] = files
         with written_whole(folder / MANIFEST) as scratch:

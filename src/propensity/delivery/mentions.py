@@ -95,19 +95,20 @@ def _named(data: bytes, word: re.Pattern[str]) -> bool:
 
 
 def _word(lead_id: str) -> re.Pattern[str]:
-    """The lead's id as a whole word, as plain text, HTML, XML and JSON spell it."""
-    in_json = (json.dumps(lead_id, ensure_ascii=ascii_only)[1:-1] for ascii_only in (False, True))
-    plain = {lead_id, html.escape(lead_id), html.escape(lead_id, quote=False), *in_json}
-    spelled = plain | {_in_script(text) for text in plain}
-    choices = "|".join(re.escape(text) for text in sorted(spelled, key=len, reverse=True))
-    return re.compile(rf"(?<![0-9A-Za-z])(?:{choices})(?![0-9A-Za-z])")
+    """The lead's id as a whole word, each sign as plain text, HTML, XML, JSON or a script may spell it."""
+    return re.compile(rf"(?<![0-9A-Za-z]){''.join(map(_spellings, lead_id))}(?![0-9A-Za-z])")
 
 
-def _in_script(text: str) -> str:
-    """JSON as it stands in a page: nothing in it may end the script."""
-    for sign in "<>&'":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
+def _spellings(sign: str) -> str:
+    number = ord(sign)
+    units = sign.encode("utf-16-be", "surrogatepass").hex()
+    script = "".join(rf"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    spelled = [re.escape(sign), f"(?i:{script})", f"&#0*{number};", f"(?i:&#x0*{number:x};)"]
+    if html.escape(sign) != sign:
+        spelled.append(html.escape(sign))
+    if json.dumps(sign) != f'"{sign}"':
+        spelled.append(re.escape(json.dumps(sign)[1:-1]))
+    return f"(?:{'|'.join(spelled)})"
 
 
 def _names_leads(header: str) -> bool:

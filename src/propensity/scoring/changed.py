@@ -175,16 +175,16 @@ def _hypothetical(
     """
     if canonical.flat:
         return {}, {}
+    # At `before` itself, what became known since is cut off anyway: the same tables serve for both, in one query.
     old = known_before(canonical, before)
-    found: list[dict[str, float]] = []
-    for tables, at, name in ((canonical, before, "spine_then"), (old, as_of, "spine_without_news")):
-        spine = spine_of(old, leads, at, name=name)
-        probabilities: dict[str, float] = {}
-        for batch in features_of(tables, spine).stream(canonical.config.lists.batch_rows):
-            p = bundle.probability(bundle.margin(batch, threads=threads or 0))
-            probabilities |= dict(zip(batch["lead_id"].to_pylist(), p.tolist(), strict=True))
-        found.append(probabilities)
-    return found[0], found[1]
+    spine = spine_of(old, leads, (before, as_of), name="spine_before")
+    found: dict[datetime, dict[str, float]] = {before: {}, as_of: {}}
+    for batch in features_of(old, spine).stream(canonical.config.lists.batch_rows):
+        p = bundle.probability(bundle.margin(batch, threads=threads or 0)).tolist()
+        rows = zip(batch["as_of"].to_pylist(), batch["lead_id"].to_pylist(), p, strict=True)
+        for at, lead, probability in rows:
+            found[at][lead] = probability
+    return found[before], found[as_of]
 
 
 @dataclass(frozen=True)

@@ -125,13 +125,17 @@ class Ledger:
         return None
 
     def known(self, leads: Collection[str]) -> set[str]:
-        """Those of `leads` that any night holds."""
+        """Those of `leads` that any night holds, as far as nights can be read."""
         left, found = set(leads), set[str]()
         for night in reversed(self.nights()):
             if not left:
                 break
             wanted = pa.array(sorted(left), pa.string())
-            ids = night.rows(["lead_id"])["lead_id"]
+            try:
+                ids = night.rows(["lead_id"])["lead_id"]
+            except LedgerError as error:
+                self._problems[night.path] = str(error)
+                continue
             met = set(ids.filter(pc.is_in(ids, value_set=wanted)).to_pylist())
             found |= met
             left -= met

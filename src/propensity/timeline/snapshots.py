@@ -109,14 +109,16 @@ def scoring_spine(canonical: Canonical, as_of: datetime | None) -> Table:
     return kept
 
 
-def spine_of(canonical: Canonical, leads: Table, as_of: datetime, *, name: str) -> Table:
-    """The leads of `leads` (lead_id) that `canonical` holds, all at one as_of (SPINE's columns), kept in the engine under `name`.
+def spine_of(canonical: Canonical, leads: Table, instants: Sequence[datetime], *, name: str) -> Table:
+    """The leads of `leads` (lead_id) that `canonical` holds, at each of several instants (SPINE's columns), kept under `name`.
 
     Of data that are not flat: flat data are looked at as of each lead's creation.
     """
     rows = canonical.tables["leads"].semi_join(leads, "lead_id")
-    spine = rows.mutate(as_of=ibis.literal(as_of, type=_INSTANT))
-    return canonical.engine.materialise(_numbered(_ordered(canonical, spine)), name)
+    spines = [
+        _ordered(canonical, rows.mutate(as_of=ibis.literal(as_of, type=_INSTANT))) for as_of in instants
+    ]
+    return merged(canonical, spines, name=name)
 
 
 def known_at(canonical: Canonical, at: datetime) -> Canonical:
