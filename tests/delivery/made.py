@@ -89,7 +89,9 @@ def hostile(**more):
     """A row a hostile text, which is in every column of text that a company's data may fill."""
     rows = []
     for place, text in enumerate(HOSTILE):
-        free = {name: f"{text}{place}" if name == "lead_id" else text for name in TEXTS if name not in _CLOSED}
+        free = {
+            name: f"{text}{place}" if name == "lead_id" else text for name in TEXTS if name not in _CLOSED
+        }
         free = {name: value for name, value in free.items() if not name.startswith("criterion_")}
         rows.append(row(place, **free, **more))
     return rows
@@ -109,4 +111,10 @@ def acts(*rows):
 
 def act(lead_id, what, days=3, direction="inbound"):
     at = AS_OF - timedelta(days=days)
-    return {"lead_id": lead_id, "occurred_at": at, "what": what, "direction": direction, "channel": "web_chat"}
+    return {
+        "lead_id": lead_id,
+        "occurred_at": at,
+        "what": what,
+        "direction": direction,
+        "channel": "web_chat",
+    }

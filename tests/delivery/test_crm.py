@@ -69,7 +69,9 @@ def test_headings_are_configured_and_may_be_left_out(tmp_path):
     assert len(row) == 7
 
 
-@pytest.mark.parametrize("wrong", [{"tier": "Id"}, {"tier": "=A"}, {"tier": " "}, {"tier": "a\nb"}, {"lead_id": None}])
+@pytest.mark.parametrize(
+    "wrong", [{"tier": "Id"}, {"tier": "=A"}, {"tier": " "}, {"tier": "a\nb"}, {"lead_id": None}]
+)
 def test_headings_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValidationError):
         SalesforceColumns(**wrong)
@@ -101,9 +103,13 @@ def test_the_newest_earlier_lists_of_the_model_are_looked_at(tmp_path):
     nights(tmp_path, (1, "A"), (2, "B"), (3, "C"), (0, "same night"), (-1, "later"))
     (tmp_path / "other").mkdir()
     nights(tmp_path / "other", (1, "of a folder below"))
-    (tmp_path / "other" / "manifest.json").write_text('{"as_of": "2026-05-31T00:00:00+00:00", "model": {"name": "x"}}')
+    (tmp_path / "other" / "manifest.json").write_text(
+        '{"as_of": "2026-05-31T00:00:00+00:00", "model": {"name": "x"}}'
+    )
     (tmp_path / ".x.partial-1").mkdir()
-    (tmp_path / ".x.partial-1" / "manifest.json").write_text((tmp_path / "night-1" / "manifest.json").read_text())
+    (tmp_path / ".x.partial-1" / "manifest.json").write_text(
+        (tmp_path / "night-1" / "manifest.json").read_text()
+    )
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "manifest.json").write_text("[")
     assert earlier_leads(tmp_path, made.NIGHT, "demo", most=2) == {"A", "B"}

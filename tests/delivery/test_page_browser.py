@@ -136,7 +136,7 @@ def test_an_outcome_survives_a_reload_and_is_exported(opened, plain, tmp_path):
     }  # fmt: skip
 
 
-def test_outcomes_of_another_list_are_not_shown(opened, chromium, plain, written):
+def test_outcomes_of_another_list_are_not_shown(opened, plain, written):
     other = written(made.plain(12, rep="Bo"), reps=made.reps("Bo"))
     with opened(plain) as page:
         page.locator(".name").first.click()
@@ -166,8 +166,10 @@ def test_without_storage_it_works_and_says_so(opened, plain):
 
 
 def test_what_somebody_else_left_in_the_storage_does_no_harm(opened, plain):
-    broken = "for (const key of ['2026-06-01T00:00:00Z']) localStorage.setItem('propensity.outcomes/' + key, '{');"
-    odd = "Object.defineProperty(Storage.prototype, 'getItem', {value: () => '[[1,2],[\"L0000\",{\"outcome\":\"<b>\"}],null]'});"
+    broken = (
+        "for (const key of ['2026-06-01T00:00:00Z']) localStorage.setItem('propensity.outcomes/' + key, '{');"
+    )
+    odd = 'Object.defineProperty(Storage.prototype, \'getItem\', {value: () => \'[[1,2],["L0000",{"outcome":"<b>"}],null]\'});'
     with opened(plain, before=broken + odd) as page:
         assert page.locator(SEEN).count() == 12
         assert page.said == []

@@ -100,4 +100,6 @@ def test_libreoffice_opens_it_and_runs_nothing(tmp_path, hostile):
     assert rows[0]["Name"] == made.HOSTILE[0]
     assert rows[0]["Probability"] == "50.0%"
     assert rows[0]["On"] == "2026-06-01"
-    assert not [row for row in rows if any("Err:" in str(value) or "#NAME" in str(value) for value in row.values())]
+    assert not [
+        row for row in rows if any("Err:" in str(value) or "#NAME" in str(value) for value in row.values())
+    ]

@@ -13,7 +13,9 @@ _LONGEST = 200
 
 def _heading(text: str) -> str:
     if not text.strip() or not text.isprintable() or len(text) > _LONGEST or text.lstrip()[0] in "=+-@":
-        raise ValueError(f"a heading is one line of at most {_LONGEST} signs that can be seen, and no formula")
+        raise ValueError(
+            f"a heading is one line of at most {_LONGEST} signs that can be seen, and no formula"
+        )
     return text
 
 
@@ -23,7 +25,9 @@ Heading = Annotated[Text, AfterValidator(_heading)]
 class CrmColumns(Model):
     """The headings of one import file; null leaves a column out."""
 
-    lead_id: Heading = Field(default="Id", description="by which the CRM finds its record: the leads' `lead_id`")
+    lead_id: Heading = Field(
+        default="Id", description="by which the CRM finds its record: the leads' `lead_id`"
+    )
     listed: Heading | None = Field(
         default="Propensity_Listed__c", description="`true` on a list of this night, `false` no longer on one"
     )

@@ -93,9 +93,7 @@ def write_night(
         nights, night, config.tracking.model_name, most=config.lists.crm.look_back_lists
     ) - set(listed["lead_id"].to_pylist())
     rows |= write_crm(scratch, listed, _left(engine, ranking, earlier), night, config.lists.crm)
-    (scratch / OVERVIEW).write_text(
-        render_overview(lists, ranking, night), encoding="utf-8", newline="\n"
-    )
+    (scratch / OVERVIEW).write_text(render_overview(lists, ranking, night), encoding="utf-8", newline="\n")
     return Written({**rows, OVERVIEW: len(lists)}, lists)
 
 
@@ -113,7 +111,8 @@ def write_reps(scratch: Path, lists: Sequence[RepList], acts: pa.Table, night: N
         (scratch / page).write_text(render_list(one, by_lead, night), encoding="utf-8", newline="\n")
         write_workbook(scratch / workbook, one, night)
         write_csv(scratch / table, one.rows)
-        rows |= dict.fromkeys((page, workbook, table), one.rows.num_rows)
+        for file in (page, workbook, table):
+            rows[file] = one.rows.num_rows
     return rows
 
 

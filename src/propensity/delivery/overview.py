@@ -56,7 +56,11 @@ def _figures(lists: Sequence[RepList], ranking: Ranking) -> list[tuple[str, str,
     called = sum(one.rows.num_rows > 0 for one in lists)
     return [
         (f"{listed:,}", "leads to call", used),
-        (f"{sum(one.expected for one in lists):.1f}", "prospects to be expected", "the sum of their probabilities"),
+        (
+            f"{sum(one.expected for one in lists):.1f}",
+            "prospects to be expected",
+            "the sum of their probabilities",
+        ),
         (f"{called:,}", "reps with a list" if called != 1 else "list", f"of {len(lists):,}"),
         (f"{ranking.scored:,}", "leads scored", ""),
     ]
@@ -83,7 +87,10 @@ def _by_size(removed: dict[str, int]) -> list[tuple[str, int]]:
 
 def _funnel(found: Funnel) -> list[tuple[int, str, str]]:
     suspects = "not known" if found.suspects is None else f"{found.suspects:,}"
-    rows = [(0, "Suspects: companies that fit and showed nothing yet", suspects), (0, "Leads", f"{found.leads:,}")]
+    rows = [
+        (0, "Suspects: companies that fit and showed nothing yet", suspects),
+        (0, "Leads", f"{found.leads:,}"),
+    ]
     rows += [(1, f"origin {word}", f"{count:,}") for word, count in found.origin.items()]
     for stage, count in found.position.items():
         rows.append((0, f"At the stage {legible(stage)}", f"{count:,}"))

@@ -154,7 +154,9 @@ def _range(row: Row) -> str | None:
 def _facts(row: Row, night: Night) -> list[list[str]]:
     found = [[label, legible(row[key])] for label, key in _FACTS if row[key] is not None]
     worth = (("Deal value", "deal_value"), ("Expected value", "expected_value"))
-    return [[label, f"{shown(row[key])} {night.currency}"] for label, key in worth if row[key] is not None] + found
+    return [
+        [label, f"{shown(row[key])} {night.currency}"] for label, key in worth if row[key] is not None
+    ] + found
 
 
 def _act(act: Row, night: Night) -> list[str | None]:
@@ -201,7 +203,10 @@ def _question(row: Row) -> dict[str, Any] | None:
     about = row.get("question_about")
     answers: list[list[str | None]] = []
     for words, end in (("If so", "met"), ("If not", "not")):
-        verdict, probability = row.get(f"question_verdict_if_{end}"), row.get(f"question_probability_if_{end}")
+        verdict, probability = (
+            row.get(f"question_verdict_if_{end}"),
+            row.get(f"question_probability_if_{end}"),
+        )
         if verdict is not None or probability is not None:
             answers.append(
                 [

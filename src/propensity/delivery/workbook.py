@@ -68,7 +68,9 @@ def write_workbook(path: Path, one: RepList, night: Night) -> None:
 def _formats(book: Any) -> dict[str, Any]:
     top = {"valign": "top"}
     return {
-        "head": book.add_format({"bold": True, "bg_color": "#0D6350", "font_color": "#FFFFFF", "valign": "top"}),
+        "head": book.add_format(
+            {"bold": True, "bg_color": "#0D6350", "font_color": "#FFFFFF", "valign": "top"}
+        ),
         "text": book.add_format({**top, "text_wrap": True}),
         "whole": book.add_format({**top, "num_format": "0"}),
         "number": book.add_format({**top, "num_format": "#,##0.00"}),
