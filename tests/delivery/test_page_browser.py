@@ -221,12 +221,12 @@ def test_it_is_worked_by_keyboard_alone(opened, plain):
 
 
 def test_every_row_is_printed(opened, written):
-    path = written(made.plain(120))
+    path = written(made.plain(200))
     with opened(path) as page:
         pdf = page.pdf(format="A4")
         page.emulate_media(media="print")
-        assert page.locator(SEEN).count() == 120
-        assert page.locator(".sheet:visible").count() == 120
+        assert page.locator(SEEN).count() == 200
+        assert page.locator(".sheet:visible").count() == 200
         assert not page.locator(".tools").is_visible()
     assert pdf.startswith(b"%PDF")
     pages = len(re.findall(rb"/Type\s*/Page\b", pdf + b"".join(_streams(pdf))))
