@@ -81,12 +81,15 @@ def test_score_as_json_and_its_files(place):
     assert found["listed"] + sum(found["removed"].values()) == found["scored"] == 500
     assert {"do_not_contact", "already_converted", "disqualified"} <= set(found["removed"])
     assert sorted(path.name for path in place.list.iterdir()) == [
+        "crm",
         "list.csv",
         "list.parquet",
         "manifest.json",
         "nurture.csv",
+        "overview.html",
         "qualification.parquet",
         "referrals.csv",
+        "reps",
         "scores.parquet",
         "suspects.csv",
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -26,6 +25,10 @@ def tree(folder: Path):
     }
 
 
+def names(folder: Path):
+    return sorted(path.name for path in folder.iterdir())
+
+
 def night(out: Path, **files: str) -> Path:
     with staged_beside(out) as scratch:
         for name, text in files.items():
@@ -36,7 +39,7 @@ def night(out: Path, **files: str) -> Path:
         return deliver(scratch, out, {}, dict.fromkeys(names, 1))
 
 
-def no_exchange(one, other):
+def no_exchange(*_):
     raise OSError(errno.ENOSYS, "not here")
 
 
@@ -58,7 +61,7 @@ def test_the_old_folder_goes_and_what_is_not_ours_stays(tmp_path, monkeypatch, t
     }  # fmt: skip
     assert (out / "empty").is_dir()
     assert (out / "link").is_symlink()
-    assert os.listdir(tmp_path) == ["2026-06-01"]
+    assert names(tmp_path) == ["2026-06-01"]
 
 
 def test_files_are_for_the_owner_alone(tmp_path):
@@ -76,14 +79,14 @@ def test_a_run_that_fails_leaves_the_old_folder_and_no_scratch(tmp_path):
         (scratch / "list.csv").write_text("half")
         raise RuntimeError
     assert tree(out) == before
-    assert os.listdir(tmp_path) == ["out"]
+    assert names(tmp_path) == ["out"]
 
 
 def test_an_exchange_that_breaks_is_told_and_changes_nothing(tmp_path, monkeypatch):
     out = tmp_path / "out"
     night(out, list_csv="old")
 
-    def broken(one, other):
+    def broken(*_):
         raise OSError(errno.EIO, "broken")
 
     monkeypatch.setattr(swap, "__kwdefaults__", {"trade": broken})
@@ -100,7 +103,7 @@ def test_a_swap_that_was_killed_between_its_two_steps_is_undone(tmp_path):
     assert tree(out)["list.csv"] == "old"
     (tmp_path / ".out.old-abc").mkdir()
     recover(out)
-    assert os.listdir(tmp_path) == ["out"]
+    assert names(tmp_path) == ["out"]
 
 
 DIES = """
@@ -132,10 +135,10 @@ def test_a_kill_leaves_the_old_or_the_new_list_and_the_next_run_clears_up(tmp_pa
     assert tree(out)["list.csv"] == now
     assert tree(out)["feedback.csv"] == "mine"
     assert json.loads((out / MANIFEST).read_text())["files"]["list.csv"]["rows"] == 1
-    assert len(os.listdir(tmp_path)) == 2
+    assert len(names(tmp_path)) == 2
     night(out, list_csv="later")
     assert tree(out)["list.csv"] == "later"
-    assert os.listdir(tmp_path) == ["out"]
+    assert names(tmp_path) == ["out"]
 
 
 def test_the_scratch_of_a_run_that_is_alive_is_left_alone(tmp_path):
@@ -148,14 +151,14 @@ def test_the_scratch_of_a_run_that_is_alive_is_left_alone(tmp_path):
             deliver(second, out, {}, {"list.csv": 1})
         deliver(first, out, {}, {"list.csv": 1})
     assert tree(out)["list.csv"] == "first"
-    assert os.listdir(tmp_path) == ["out"]
+    assert names(tmp_path) == ["out"]
 
 
 def test_partial_folders_of_killed_runs_inside_a_folder_of_reports_are_cleared(tmp_path):
     (tmp_path / ".partial-dead").mkdir()
     (tmp_path / ".partial-alive").mkdir()
     with held(tmp_path / ".partial-alive"), staged(tmp_path) as scratch:
-        assert sorted(os.listdir(tmp_path)) == sorted([".partial-alive", scratch.name])
+        assert sorted(names(tmp_path)) == sorted([".partial-alive", scratch.name])
 
 
 def test_a_file_written_while_the_folders_traded_places_is_not_lost(tmp_path, monkeypatch):

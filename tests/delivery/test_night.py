@@ -21,10 +21,8 @@ from propensity.delivery.reps import rep_id
 def night(small_world, champion_place, tmp_path_factory):
     place = tmp_path_factory.mktemp("night")
     config = scoring_config(small_world, champion_place, place, "lists.capacity=60")
-    first = workflow.score(config)
-    early = workflow.score(config, as_of=first.as_of - timedelta(days=30))
-    again = workflow.score(config)
-    return config, early, first, again
+    early = workflow.score(config, as_of=config.data.through - timedelta(days=30))
+    return config, early, workflow.score(config)
 
 
 def read(folder):
@@ -32,15 +30,15 @@ def read(folder):
 
 
 def test_each_rep_has_a_page_a_workbook_and_a_csv(night):
-    _, _, _, found = night
-    manifest = read(found.folder)
-    listed = pq.read_table(found.folder / "list.parquet").to_pandas()
+    _, _, found = night
+    manifest = read(found.out)
+    listed = pq.read_table(found.out / "list.parquet").to_pandas()
     assert sum(rep["listed"] for rep in manifest["reps"]) == found.listed == len(listed)
     for rep in manifest["reps"]:
         assert rep["id"] == rep_id(rep["name"])
         mine = listed[listed["rep"] == rep["name"]].sort_values("rep_rank")
         assert rep["expected_prospects"] == pytest.approx(mine["probability"].sum(), abs=1e-6)
-        files = [found.folder / "reps" / f"{rep['id']}.{ending}" for ending in ("html", "xlsx", "csv")]
+        files = [found.out / "reps" / f"{rep['id']}.{ending}" for ending in ("html", "xlsx", "csv")]
         assert all(path.is_file() for path in files)
         frame = pd.read_csv(files[2], dtype={"lead_id": str})
         with files[2].open(newline="", encoding="utf-8") as file:
@@ -50,7 +48,7 @@ def test_each_rep_has_a_page_a_workbook_and_a_csv(night):
 
 
 def test_the_manifest_names_every_file_with_its_hash(night):
-    folder = night[3].folder
+    folder = night[2].out
     manifest = read(folder)
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert names == {*manifest["files"], "manifest.json"}
@@ -59,9 +57,9 @@ def test_the_manifest_names_every_file_with_its_hash(night):
 
 
 def test_the_overview_says_reps_removals_and_funnel(night):
-    found = night[3]
-    text = (found.folder / "overview.html").read_text(encoding="utf-8")
-    manifest = read(found.folder)
+    found = night[2]
+    text = (found.out / "overview.html").read_text(encoding="utf-8")
+    manifest = read(found.out)
     for rep in manifest["reps"]:
         assert f'href="reps/{rep["id"]}.html"' in text
     assert f"Why {sum(found.removed.values()):,} of {found.scored:,} leads are on no list" in text
@@ -75,39 +73,39 @@ def test_the_overview_says_reps_removals_and_funnel(night):
 
 
 def test_who_left_the_list_is_told_to_the_crm(night):
-    _, early, _, found = night
-    before = set(pq.read_table(early.folder / "list.parquet")["lead_id"].to_pylist())
-    now = set(pq.read_table(found.folder / "list.parquet")["lead_id"].to_pylist())
-    left = pd.read_csv(found.folder / "crm" / "salesforce-left.csv", dtype=str, keep_default_na=False)
+    _, early, found = night
+    before = set(pq.read_table(early.out / "list.parquet")["lead_id"].to_pylist())
+    now = set(pq.read_table(found.out / "list.parquet")["lead_id"].to_pylist())
+    left = pd.read_csv(found.out / "crm" / "salesforce-left.csv", dtype=str, keep_default_na=False)
     assert set(left["Id"]) == before - now != set()
-    scores = pq.read_table(found.folder / "scores.parquet").to_pandas().set_index("lead_id")
+    scores = pq.read_table(found.out / "scores.parquet").to_pandas().set_index("lead_id")
     assert list(left["Propensity_Because__c"]) == list(scores.loc[left["Id"], "removed_because"])
     assert not (left == "").any(axis=None)
-    on = pd.read_csv(found.folder / "crm" / "hubspot.csv", dtype=str)
+    on = pd.read_csv(found.out / "crm" / "hubspot.csv", dtype=str)
     assert set(on["Record ID"]) == now
-    assert early.folder.name < found.folder.name
-    assert pd.read_csv(early.folder / "crm" / "salesforce-left.csv").empty
+    assert early.out.name < found.out.name
+    assert pd.read_csv(early.out / "crm" / "salesforce-left.csv").empty
 
 
 def test_the_same_night_again_gives_the_same_bytes_and_keeps_what_is_not_ours(night):
-    config, _, _, found = night
-    before = {name: told["sha256"] for name, told in read(found.folder)["files"].items()}
-    (found.folder / "reps" / "feedback.csv").write_text("mine")
+    config, _, found = night
+    before = {name: told["sha256"] for name, told in read(found.out)["files"].items()}
+    (found.out / "reps" / "feedback.csv").write_text("mine")
     again = workflow.score(config)
-    assert {name: told["sha256"] for name, told in read(again.folder)["files"].items()} == before
-    assert (again.folder / "reps" / "feedback.csv").read_text() == "mine"
+    assert {name: told["sha256"] for name, told in read(again.out)["files"].items()} == before
+    assert (again.out / "reps" / "feedback.csv").read_text() == "mine"
     assert not [path for path in config.paths.out.iterdir() if path.name.startswith(".")]
 
 
 def test_nobody_who_asked_not_to_be_contacted_is_in_what_is_delivered(night):
-    found = night[3]
-    scores = pq.read_table(found.folder / "scores.parquet").to_pandas()
+    found = night[2]
+    scores = pq.read_table(found.out / "scores.parquet").to_pandas()
     silent = scores.loc[scores["removed"] == "do_not_contact", "lead_id"]
     assert len(silent)
     files = [
-        *found.folder.glob("reps/*"),
-        found.folder / "crm/salesforce.csv",
-        found.folder / "crm/hubspot.csv",
+        *found.out.glob("reps/*"),
+        found.out / "crm/salesforce.csv",
+        found.out / "crm/hubspot.csv",
     ]
     told = "\n".join(path.read_text(encoding="utf-8") for path in files if path.suffix in {".html", ".csv"})
     assert not [lead for lead in silent if re.search(rf"\b{lead}\b", told)]
@@ -115,7 +113,7 @@ def test_nobody_who_asked_not_to_be_contacted_is_in_what_is_delivered(night):
 
 def test_the_overview_is_quiet_fits_a_phone_and_axe_finds_nothing(night, opened):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-playwright-python here")
-    path = night[3].folder / "overview.html"
+    path = night[2].out / "overview.html"
     for width, scheme in ((360, "dark"), (1440, "light")):
         with opened(path, width=width, scheme=scheme) as page:
             assert page.evaluate("document.documentElement.scrollWidth") == width

@@ -25,7 +25,9 @@ def legible(text: str, *, most: int = LONGEST) -> str:
     >>> legible("a\nb\u202ec"), legible("x" * 10, most=5)
     ('a bc', 'xxxx…')
     """
-    line = " ".join("".join(_seen(letter) for letter in text[: 4 * most]).split())
+    head = text[: 4 * most]
+    # Most text is plain, and going through it letter by letter is slow.
+    line = " ".join((head if head.isprintable() else "".join(map(_seen, head))).split())
     return line if len(line) <= most else line[: most - 1].rstrip() + _ELLIPSIS
 
 

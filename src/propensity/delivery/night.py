@@ -111,7 +111,8 @@ def write_reps(scratch: Path, lists: Sequence[RepList], acts: pa.Table, night: N
         (scratch / page).write_text(render_list(one, by_lead, night), encoding="utf-8", newline="\n")
         write_workbook(scratch / workbook, one, night)
         write_csv(scratch / table, one.rows)
-        rows |= dict.fromkeys((page, workbook, table), one.rows.num_rows)
+        for file in (page, workbook, table):
+            rows[file] = one.rows.num_rows
     return rows
 
 

@@ -358,6 +358,9 @@ def _list_funnel(result: ScoreResult) -> Table:
 
 
 def _places(console: Console, result: ScoreResult) -> None:
+    console.print(
+        f"overview    {result.out / 'overview.html'} (and each rep's page, workbook and CSV in reps/)"
+    )
     console.print(f"list        {result.out / 'list.csv'} (and list.parquet)")
     console.print(f"all scores  {result.out / 'scores.parquet'}")
     console.print(f"manifest    {result.manifest}")

@@ -334,6 +334,8 @@
     by("marked").textContent = `Exported to ${list.file}`;
   });
 
+  // Rows of a long list are laid out when they come into view: showing them all again stays instant.
+  by("leads").classList.toggle("long", rows.length > 150);
   for (const row of rows) dress(row.lead, row);
   by("leads").append(...rows.map((row) => row.element));
   tally();
