@@ -33,6 +33,9 @@ FIT_COLUMNS = {
 }
 """A part of the ideal customer, and the column of the facts that holds its value."""
 
+_DAY_HOURS = 24.0
+"""Taken where nobody has answered yet."""
+
 Kind = tuple[str, Any, Any]
 """Type, direction and channel of an act."""
 
@@ -170,7 +173,7 @@ def usual(canonical: Canonical, known: Table, as_of: datetime | None, parts: tup
         other=_first(act for act in inbound if act[0] not in intents | replies | meetings),
         approach=_first(act for act in acts if act[1] == "outbound" and act[0] not in meetings),
         answer=_first(act for act in inbound if act[0] in replies),
-        response_hours=24.0 if row["hours"] is None else float(row["hours"]),
+        response_hours=_DAY_HOURS if row["hours"] is None else float(row["hours"]),
     )
 
 
