@@ -96,7 +96,7 @@ def look(canonical: Canonical, facts: Table, worlds: Sequence[World]) -> Outcome
     query = features_of(copy, own.select(*SPINE, REAL_LEAD, REAL_ACCOUNT), past=_real_past(canonical))
     features = query.collect().table
     # The snapshots of the worlds' own leads are numbered in the order of the worlds.
-    return Outcome(features, engine.collect(told.order_by("_world")))
+    return Outcome(features, engine.collect(told.order_by("_world").drop("_world")))
 
 
 def _asked(worlds: Sequence[World]) -> pa.Table:
