@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import ibis
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,12 +19,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import scoring_config
+from conftest import scoring_config, small_config
 from propensity import workflow
 from propensity.config import Config
 from propensity.features.frame import features_of
 from propensity.scoring.answers import Shares, open_leads, usual
-from propensity.scoring.facts import observed
+from propensity.scoring.criteria import Judge
+from propensity.scoring.facts import lead_facts, observed
 from propensity.scoring.hypothetical import World, look
 from propensity.scoring.lists import Ranking, rank_leads
 from propensity.scoring.qualify import NO_PROSPECT, PROSPECT
@@ -194,6 +196,30 @@ def test_a_world_without_a_new_fact_is_the_real_one(night):
     known = dict(zip(scores["lead_id"].to_pylist(), scores["margin"].to_pylist(), strict=True))
     margin = night.bundle.margin(outcome.features, threads=1)
     assert margin.tolist() == [known[row["lead_id"]] for row in rows]
+
+
+def test_the_part_of_the_fit_that_is_not_known_is_asked_about(small_world, tmp_path):
+    """Fit is a matter of the configuration: the criteria are judged without a model."""
+    ideal = "features.ideal_customer={employee_count: {min: 20}}"
+    with opened(small_config(small_world, tmp_path, ideal), Progress()) as session:
+        canonical = session.canonical
+        facts = lead_facts(canonical, scoring_spine(canonical, AS_OF))
+        known = facts.mutate(criterion_budget=ibis.null("string"))
+        told = Suppositions(canonical, usual(canonical, known, AS_OF, ("employee_count",)))
+        rows = canonical.engine.collect(facts.order_by("lead_id")).to_pylist()
+        rows = [row for row in rows if row["fits_employee_count"] is None]
+        asked = [
+            (state, world)
+            for row in [*rows[:20], *(row for row in rows if row["account_id"] is None)]
+            for state in STATES
+            if (world := told.world(row, "fit", state)) is not None
+        ]
+        assert asked
+        assert all(world.account_id is not None for _, world in asked), "there is nowhere to write it down"
+        outcome = look(canonical, facts, [world for _, world in asked])
+        judge = Judge(canonical.config, observed(canonical))
+        found = [judge.fit(row).state for row in outcome.facts.to_pylist()]
+        assert found == [state for state, _ in asked]
 
 
 def test_what_the_tables_cannot_tell_is_never_asked(night):

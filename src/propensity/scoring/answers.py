@@ -25,8 +25,8 @@ PSEUDO_LEADS = 20.0
 """The overall share counts as so many leads beside those that are similar: few leads say little."""
 FIT_COLUMNS = {
     "industry": "account_industry",
-    "country": "account_country",
-    "region": "account_region",
+    "country": "country",
+    "region": "region",
     "employee_count": "employee_count",
     "annual_revenue": "account_annual_revenue",
     "seniority": "title",
@@ -117,7 +117,8 @@ def open_leads(found: ir.Table, facts: ir.Table, tiers: ir.Table) -> Table:
     states = states.select("lead_id", *(f"criterion_{name}" for name in CRITERIA))
     table: Any = facts
     table = table.join(states, "lead_id").join(tiers, "lead_id")
-    return table.mutate(industry=table["account_industry"])
+    places = {name: table[f"account_{name}"].coalesce(table[name]) for name in ("country", "region")}
+    return table.mutate(industry=table["account_industry"], **places)
 
 
 def shares(canonical: Canonical, known: Table) -> Shares:
