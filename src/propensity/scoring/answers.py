@@ -25,13 +25,16 @@ PSEUDO_LEADS = 20.0
 """The overall share counts as so many leads beside those that are similar: few leads say little."""
 FIT_COLUMNS = {
     "industry": "account_industry",
-    "country": "account_country",
-    "region": "account_region",
+    "country": "country",
+    "region": "region",
     "employee_count": "employee_count",
     "annual_revenue": "account_annual_revenue",
     "seniority": "title",
 }
 """A part of the ideal customer, and the column of the facts that holds its value."""
+
+_DAY_HOURS = 24.0
+"""Taken where nobody has answered yet."""
 
 Kind = tuple[str, Any, Any]
 """Type, direction and channel of an act."""
@@ -114,7 +117,8 @@ def open_leads(found: ir.Table, facts: ir.Table, tiers: ir.Table) -> Table:
     states = states.select("lead_id", *(f"criterion_{name}" for name in CRITERIA))
     table: Any = facts
     table = table.join(states, "lead_id").join(tiers, "lead_id")
-    return table.mutate(industry=table["account_industry"])
+    places = {name: table[f"account_{name}"].coalesce(table[name]) for name in ("country", "region")}
+    return table.mutate(industry=table["account_industry"], **places)
 
 
 def shares(canonical: Canonical, known: Table) -> Shares:
@@ -170,7 +174,7 @@ def usual(canonical: Canonical, known: Table, as_of: datetime | None, parts: tup
         other=_first(act for act in inbound if act[0] not in intents | replies | meetings),
         approach=_first(act for act in acts if act[1] == "outbound" and act[0] not in meetings),
         answer=_first(act for act in inbound if act[0] in replies),
-        response_hours=24.0 if row["hours"] is None else float(row["hours"]),
+        response_hours=_DAY_HOURS if row["hours"] is None else float(row["hours"]),
     )
 
 

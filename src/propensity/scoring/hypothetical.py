@@ -89,14 +89,14 @@ def look(canonical: Canonical, facts: Table, worlds: Sequence[World]) -> Outcome
     asked = engine.register("worlds", _asked(worlds))
     members = engine.materialise(_members(facts, asked), "worlds_members")
     copy = replace(canonical, tables={**canonical.tables, **_tables(canonical, members, worlds)})
-    spine = engine.materialise(_spine(members), "worlds_spine")
-    own = spine.filter(spine["_own"])
+    spine: Any = engine.materialise(_spine(members), "worlds_spine")
+    own: Any = spine.filter(spine["_own"])
     told = lead_facts(copy, spine.select(*SPINE), name="worlds_facts")
     told = told.join(own.select("lead_id", _world="_world"), "lead_id")
     query = features_of(copy, own.select(*SPINE, REAL_LEAD, REAL_ACCOUNT), past=_real_past(canonical))
     features = query.collect().table
     # The snapshots of the worlds' own leads are numbered in the order of the worlds.
-    return Outcome(features, engine.collect(told.order_by("_world")))
+    return Outcome(features, engine.collect(told.order_by("_world").drop("_world")))
 
 
 def _asked(worlds: Sequence[World]) -> pa.Table:

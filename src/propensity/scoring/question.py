@@ -7,18 +7,19 @@ and criteria are then derived as on any night. Each answer counts as often as it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from propensity.scoring.answers import FIT_COLUMNS, Kind, Shares, Usual, open_leads, shares, usual
-from propensity.scoring.criteria import CRITERIA, MET, NOT_MET, PARTS, UNKNOWN, Judge, Row
+from propensity.scoring.answers import Shares, open_leads, shares, usual
+from propensity.scoring.criteria import CRITERIA, PARTS, UNKNOWN, Judge, Row
 from propensity.scoring.facts import observed
-from propensity.scoring.hypothetical import Act, World, look
+from propensity.scoring.hypothetical import look
 from propensity.scoring.qualify import NO_PROSPECT, PROSPECT
+from propensity.scoring.suppose import STATES, Suppositions, missing
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -40,7 +41,6 @@ MOST_COLLEAGUES = 50
 """Leads of larger accounts are not asked about: each answer copies the account."""
 WITHIN = 0.2
 """How far, relative to it, the weighted answers may be from today's probability for probabilities to be shown."""
-_JUST_BEFORE = timedelta(seconds=1)
 _BATCH = 1_000
 _WORDS = {
     "budget": ("Ask about budget", "they have it"),
@@ -172,7 +172,7 @@ def questions(
     known = open_leads(qualified.table, qualified.facts, scored.select("lead_id", "tier"))
     known = canonical.engine.materialise(known, "answers_known")
     asking = _Asking(canonical, bundle, qualified, shares(canonical, known), threads)
-    told = usual(canonical, known, as_of, seen.fit)
+    told = Suppositions(canonical, usual(canonical, known, as_of, seen.fit))
     table = [ASKED.empty_table()]
     for start in range(0, len(rows), _BATCH):
         found = asking.of(rows[start : start + _BATCH], askable, told)
@@ -212,9 +212,16 @@ class _Asking:
         self._known, self._threads = known, threads
         self._judge = Judge(canonical.config, observed(canonical))
 
-    def of(self, rows: Sequence[Row], askable: Sequence[str], told: Usual) -> list[dict[str, Any]]:
+    def of(self, rows: Sequence[Row], askable: Sequence[str], told: Suppositions) -> list[dict[str, Any]]:
         """The best question of each row that has one."""
-        asked = [one for row in rows for one in self._worlds(row, askable, told)]
+        asked = [
+            (row, about, state, world)
+            for row in rows
+            for about in askable
+            if row[f"criterion_{about}"] == UNKNOWN
+            for state in STATES
+            if (world := told.world(row, about, state)) is not None
+        ]
         if not asked:
             return []
         found = look(self._canonical, self._qualified.facts, [world for *_, world in asked])
@@ -245,87 +252,18 @@ class _Asking:
     def _answers(self, row: Row, about: str, branches: Mapping[str, tuple[float, str]]) -> Answers | None:
         like = (row["account_industry"], row["source"], row["tier"])
         weights = self._known.weights(about, like)
-        if weights is None or len(branches) < len((MET, NOT_MET)):
+        if weights is None or len(branches) < len(STATES):
             return None
         met, not_met = (
-            Branch(weight, *branches[state]) for weight, state in zip(weights, (MET, NOT_MET), strict=True)
+            Branch(weight, *branches[state]) for weight, state in zip(weights, STATES, strict=True)
         )
         return Answers(about, _words(row, about), met, not_met, row["probability"])
-
-    def _worlds(self, row: Row, askable: Sequence[str], told: Usual) -> Iterator[tuple[Row, str, str, World]]:
-        for about in askable:
-            if row[f"criterion_{about}"] == UNKNOWN:
-                for state in (MET, NOT_MET):
-                    world = self._world(row, about, state, told)
-                    if world is not None:
-                        yield row, about, state, world
-
-    def _world(self, row: Row, about: str, state: str, told: Usual) -> World | None:
-        """The lead's world with the answer in it; None where nobody can say what the answer would look like."""
-        world = World(row["lead_id"], row["account_id"])
-        if about == "fit":
-            return self._fitting(world, row, state, told)
-        if about == "authority":
-            title = told.title[state]
-            return None if title is None else replace(world, of_lead={"title": title})
-        as_of: datetime | None = row["as_of"]
-        if as_of is None:
-            return None
-        at = as_of - _JUST_BEFORE
-        if about == "budget":
-            return self._named(world, row, at, told.budget[state])
-        if about == "need":
-            return _acting(world, at, told.intent if state == MET else told.other)
-        touch = max(at - timedelta(hours=told.response_hours), row["created_at"])
-        approached = _acting(world, min(touch, at - _JUST_BEFORE), told.approach)
-        if approached is None or state == NOT_MET:
-            return approached
-        return _acting(approached, at, told.answer)
-
-    def _named(self, world: World, row: Row, at: datetime, ratio: float | None) -> World | None:
-        """An amount that is named, as a share of the price."""
-        if ratio is None or row["price"] is None or "budgets" not in self._canonical.tables:
-            return None
-        if "lead_id" not in self._canonical.present["budgets"]:
-            return None
-        kinds = self._canonical.config.features.capacity_kinds
-        kind = kinds[0] if "kind" in self._canonical.present["budgets"] else None
-        return replace(world, budgets=((at, ratio * row["price"], kind),))
-
-    def _fitting(self, world: World, row: Row, state: str, told: Usual) -> World | None:
-        """All parts that are not known fit; or the first of them does not."""
-        missing = _missing(row)
-        wanted = {(part, 1) for part in missing} if state == MET else {(part, 0) for part in missing[:1]}
-        lead: dict[str, Any] = {}
-        account: dict[str, Any] = {}
-        accounts = self._canonical.present.get("accounts", ())
-        for part, fits in wanted:
-            value = told.fit.get((part, fits))
-            if value is None:
-                return None
-            if part == "seniority":
-                lead["title"] = value
-            elif part in accounts and row["account_id"] is not None:
-                account[part] = value
-            elif part in ("country", "region") and part in self._canonical.present["leads"]:
-                lead[part] = value
-            else:
-                return None
-        return replace(world, of_lead=lead, of_account=account)
-
-
-def _acting(world: World, at: datetime, kind: Kind | None) -> World | None:
-    return None if kind is None else replace(world, acts=(*world.acts, Act(at, *kind)))
-
-
-def _missing(row: Row) -> list[str]:
-    return [part for part in FIT_COLUMNS if f"fits_{part}" in row and row[f"fits_{part}"] is None]
 
 
 def _words(row: Row, about: str) -> tuple[str, str]:
     if about != "fit":
         return _WORDS[about]
-    names = " and ".join(PARTS[part][0] for part in _missing(row))
+    names = " and ".join(PARTS[part][0] for part in missing(row))
     return f"Ask about {names}", "that fits"
 
 

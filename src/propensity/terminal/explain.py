@@ -51,6 +51,9 @@ def show(found: Explained) -> None:
         if listed[column] is not None:
             act = "something to act on" if listed[f"{column}_act"] else "background"
             console.print(Text(f"  {word:8}{listed[column]} ({act})"))
+    # A list from before there were questions has no such column.
+    if listed.get("question") is not None:
+        console.print(Text(f"  {'ask':8}{listed['question']}"))
 
 
 def _place(score: Mapping[str, Any], listed: Mapping[str, Any] | None) -> str:

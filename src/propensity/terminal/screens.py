@@ -22,6 +22,7 @@ from propensity.selection import backtestscreen
 from propensity.selection.ladder import WORDS
 from propensity.session import Progress
 from propensity.starting import screen as starting
+from propensity.terminal import questioning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -225,6 +226,7 @@ def demo(result: DemoResult) -> None:
     console.print(_list_funnel(result.scored))
     qualifying.show(console, result.scored.qualification)
     console.print(_top(result.top))
+    questioning.show(console, result.asked)
     console.rule("Where everything lies")
     _places(console, result.scored)
     console.print(f"data        {result.folder}")
