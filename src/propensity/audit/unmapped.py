@@ -38,7 +38,7 @@ class Unmapped:
 def unmapped(canonical: Canonical, name: TableName) -> Unmapped | None:
     """The columns of a table's sources, and of their lookups, that nothing reads; None where there are none."""
     config = canonical.config
-    opener = Opener(canonical.engine, config)
+    opener = Opener(canonical.engine, config, canonical.server)
     probes: dict[str, str] = {}
     sources: list[SourceConfig] = []
     every: dict[str, str] = {}

@@ -318,9 +318,11 @@ def _source_mistakes(name: TableName, source: SourceConfig, where: str, *, datab
         mistakes.append(f"{where}.extra names canonical columns {clash}; map them under `columns`")
     if not database:
         if source.table is not None:
-            mistakes.append(f"{where}.table needs data.database, the DuckDB file that holds it")
+            mistakes.append(
+                f"{where}.table needs data.database, the DuckDB file or PostgreSQL server that holds it"
+            )
         mistakes += [
-            f"{where}.lookups.{lookup}.table needs data.database, the DuckDB file that holds it"
+            f"{where}.lookups.{lookup}.table needs data.database, the DuckDB file or PostgreSQL server that holds it"
             for lookup, found in source.lookups.items()
             if found.table is not None
         ]

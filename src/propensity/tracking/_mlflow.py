@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from propensity.errors import RegistryError
-from propensity.tracking.masking import mask
+from propensity.masking import mask
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from propensity.errors import ConfigError
-from propensity.tracking.masking import mask
+from propensity.masking import mask
 
 if TYPE_CHECKING:
     from propensity.config import TrackingConfig
