@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -117,7 +117,7 @@ class Snapshot:
     def __enter__(self) -> Self:
         try:
             with explained(self._address, "it cannot be opened", READING):
-                self._connection = self._open.enter_context(connect(self._address))
+                self._connection = self._open.enter_context(closing(connect(self._address)))
             for name in self._names:
                 with explained(self._address, f"table {name!r} cannot be found", READING):
                     self._found[name] = self._find(name)
