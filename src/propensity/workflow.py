@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from propensity import __version__
 from propensity.audit.leakage import hold_court
 from propensity.audit.profile import profile
+from propensity.delivery.database import upsert
 from propensity.delivery.exports import write_exports
 from propensity.delivery.figures import write_figures
 from propensity.delivery.lists import LIST, LIST_CSV, SCORES, deliver, staged, write_csv, write_parquet
@@ -161,6 +162,9 @@ def score(
         ):
             rows = _write(session, ranking, scratch)
             manifest = deliver(scratch, folder, _manifest(session, moment, model, bundle, ranking), rows)
+            if config.lists.database is not None:
+                progress.step("Writing to the database")
+                upsert(config.lists.database, folder, moment, (model.name, model.number))
         return _scored(session, moment, model, ranking, folder, manifest)
 
 

@@ -45,9 +45,11 @@ _NEXT: dict[str, str] = {
     "3F000": "Give a schema that is there.",
     "57014": "The server cancelled it: raise the role's statement_timeout.",
     "53100": "The server's disk is full.",
+    "22": "Mend the value, or the view that reads it.",
+    "23": "Drop or alter the rule of that table, or give another.",
     "25006": "The server takes no writes (a standby?): give the address of the primary.",
 }
-_QUOTES_VALUES = ("22", "23")
+_QUOTES_VALUES = "22"
 _QUOTED = re.compile(r'".*"', re.DOTALL)
 _LONGEST = 300
 
@@ -81,7 +83,7 @@ def _ours(error: psycopg.Error, address: Address, doing: str, verdicts: Verdicts
     text = address.scrubbed(said)
     text = (text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ...").rstrip(".")
     lasting = not _passes(error, state, text)
-    step = _NEXT.get(state) or (
+    step = _NEXT.get(state) or _NEXT.get(state[:2]) or (
         f"Check {address.where}, the role's password (PGPASSWORD, ~/.pgpass or the address in the environment) and its rights."
         if lasting
         else "Check that the server runs and can be reached from here, and run again."
