@@ -17,8 +17,14 @@ from propensity.session import Progress
 from propensity.tracking.registry import Registry
 from propensity.tracking.store import Store
 
-SECRET = "S3CR3T-of-the-server"
-KINDS = {"int64": "bigint", "double": "double precision", "string": "text", "bool": "boolean", "date32[day]": "date"}
+SECRET = "S3CR3T-of-the-server"  # noqa: S105 - made up here
+KINDS = {
+    "int64": "bigint",
+    "double": "double precision",
+    "string": "text",
+    "bool": "boolean",
+    "date32[day]": "date",
+}
 
 
 def load(connection, world):
@@ -51,7 +57,10 @@ def night(server, small_world, tmp_path_factory):
         names = load(connection, small_world)
     settings = [
         "data.database={url_env: CRM_URL}",
-        *(f"tables.{name}={{table: {name}}}" for name in ("leads", "accounts", "activities", "stages", "budgets", "products")),
+        *(
+            f"tables.{name}={{table: {name}}}"
+            for name in ("leads", "accounts", "activities", "stages", "budgets", "products")
+        ),
         "tracking.uri_env=MLFLOW_STORE",
         f"tracking.artifacts={place / 'files'}",
         "lists.database={url_env: CRM_URL}",
@@ -62,7 +71,9 @@ def night(server, small_world, tmp_path_factory):
     os.environ.update(before)
 
 
-def test_the_whole_job_runs_on_one_server_and_shows_no_password(night, small_world, champion_place, tmp_path, capfd):
+def test_the_whole_job_runs_on_one_server_and_shows_no_password(
+    night, small_world, champion_place, tmp_path, capfd
+):
     server, database, place, config = night
     first = workflow.train(config)
     workflow.promote(config)
@@ -74,12 +85,23 @@ def test_the_whole_job_runs_on_one_server_and_shows_no_password(night, small_wor
     assert workflow.rollback(config, Progress()).restored.number == first.registered.version
     again = workflow.score(config)
     with server.connect(database) as connection:
-        scores = connection.execute("SELECT count(*), count(rank), min(model_version) FROM propensity_scores").fetchone()
+        scores = connection.execute(
+            "SELECT count(*), count(rank), min(model_version) FROM propensity_scores"
+        ).fetchone()
         listed = connection.execute("SELECT count(*) FROM propensity_lists").fetchone()
         # MLflow's own tables lie in the same database; none of them knows the password.
-        tables = [row[0] for row in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+        tables = [
+            row[0]
+            for row in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        ]
         assert {"runs", "model_versions", "registered_model_aliases"} <= set(tables)
-        told = [name for name in tables if connection.execute(f'SELECT 1 FROM "{name}" AS t WHERE t::text LIKE %s', [f"%{SECRET}%"]).fetchone()]
+        told = [
+            name
+            for name in tables
+            if connection.execute(
+                f'SELECT 1 FROM "{name}" AS t WHERE t::text LIKE %s', [f"%{SECRET}%"]
+            ).fetchone()
+        ]
     assert scores == (result.scored, scores[1], first.registered.version)
     assert listed == (result.listed,)
     assert (again.scored, again.listed) == (result.scored, result.listed)
@@ -91,7 +113,9 @@ def test_the_whole_job_runs_on_one_server_and_shows_no_password(night, small_wor
     assert SECRET not in f"{shown.out}{shown.err}{result!r}{config!r}{registry!r}"
     assert (shown.out, shown.err) == ("", "")
     # The same rows from files give the same list.
-    from_files = workflow.score(small_config(small_world, champion_place, f"paths.out={tmp_path}", f"paths.quarantine={tmp_path}/q"))
+    from_files = workflow.score(
+        small_config(small_world, champion_place, f"paths.out={tmp_path}", f"paths.quarantine={tmp_path}/q")
+    )
     columns = ["lead_id", "probability", "rank", "verdict"]
     tables = [pq.read_table(found.out / "scores.parquet", columns=columns) for found in (result, from_files)]
     assert tables[0].equals(tables[1])
@@ -100,7 +124,9 @@ def test_the_whole_job_runs_on_one_server_and_shows_no_password(night, small_wor
 def test_a_store_that_does_not_answer_is_said_at_once_without_its_password(monkeypatch):
     monkeypatch.setenv("STORE", f"postgresql://ann:{SECRET}@127.0.0.1:1/mlflow")
     store = Store.from_config(TrackingConfig(uri_env="STORE", artifacts="files"))
-    with pytest.raises(RegistryError, match=r"postgresql://127\.0\.0\.1:1/mlflow.*Connection refused") as refused:
+    with pytest.raises(
+        RegistryError, match=r"postgresql://127\.0\.0\.1:1/mlflow.*Connection refused"
+    ) as refused:
         Registry(store, "models").champion()
     assert SECRET not in f"{refused.value} {store!r}"
 

@@ -83,10 +83,14 @@ def _ours(error: psycopg.Error, address: Address, doing: str, verdicts: Verdicts
     text = address.scrubbed(said)
     text = (text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ...").rstrip(".")
     lasting = not _passes(error, state, text)
-    step = _NEXT.get(state) or _NEXT.get(state[:2]) or (
-        f"Check {address.where}, the role's password (PGPASSWORD, ~/.pgpass or the address in the environment) and its rights."
-        if lasting
-        else "Check that the server runs and can be reached from here, and run again."
+    step = (
+        _NEXT.get(state)
+        or _NEXT.get(state[:2])
+        or (
+            f"Check {address.where}, the role's password (PGPASSWORD, ~/.pgpass or the address in the environment) and its rights."
+            if lasting
+            else "Check that the server runs and can be reached from here, and run again."
+        )
     )
     kind = verdicts.lasting if lasting else verdicts.passing
     return kind(
