@@ -9,7 +9,7 @@ from propensity.config.file import load_config
 from propensity.errors import ConfigError, PropensityError
 from propensity.postgres.address import address_of, parsed
 
-PASSWORD = "hunter2-Zq"
+PASSWORD = "hunter2-Zq"  # noqa: S105 - made up here
 LEADS = "tables: {leads: {table: leads}}\n"
 
 

@@ -1,5 +1,7 @@
 """MLflow's own store on a real PostgreSQL, and the whole job over one server: read, train, promote, score, write, roll back."""
 
+# ruff: noqa: S105, S608 - the password is made up here, and so are the tables
+
 from __future__ import annotations
 
 import os
@@ -17,7 +19,7 @@ from propensity.session import Progress
 from propensity.tracking.registry import Registry
 from propensity.tracking.store import Store
 
-SECRET = "S3CR3T-of-the-server"  # noqa: S105 - made up here
+SECRET = "S3CR3T-of-the-server"
 KINDS = {
     "int64": "bigint",
     "double": "double precision",
