@@ -11,7 +11,7 @@ import pyarrow.csv as pacsv
 import pytest
 from typer.testing import CliRunner
 
-from conftest import small_config, tracked
+from conftest import tracked
 from propensity.cli import app
 
 TOKEN = re.compile(rb"zq(?:name|mail|fone|mentor|spouse|few)x?\d+", re.IGNORECASE)
@@ -54,11 +54,10 @@ def job(world, tmp_path_factory):
     """check, train, backtest, promote and score by the command line; what each wrote to stderr and stdout."""
     place = tmp_path_factory.mktemp("job")
     settings = [
-        f"data.folder={world}", tracked(place), "model.params={max_trees: 30}", "model.resamples=50", "backtest.origins=2",
+        f"data.folder={world}", tracked(place), "model.params={max_trees: 15}", "model.resamples=20", "backtest.origins=1",
         *(f"paths.{name}={place / name}" for name in ("models", "out", "quarantine", "ledger", "reports")),
         "tables.leads.extra={mentor: {static: true}, few: {static: true}}", "tables.leads.personal=[spouse]",
     ]  # fmt: skip
-    small_config(world, place, *settings)
     told = {}
     for command in (
         ["check"],
