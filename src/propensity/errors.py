@@ -5,6 +5,7 @@ PropensityError
 │   └── ConfigError       2   the YAML file
 ├── DataError             3   the data were refused
 │   ├── SourceError       3   a file or table is missing or unreadable
+│   │   └── SourceUnavailable  3   a database does not answer, or was lost: transient
 │   ├── SchemaError       3   columns are missing, or mapped twice
 │   ├── ContractError     3   too many rows break a rule
 │   ├── LedgerError       3   what was recorded of past nights is damaged
@@ -14,11 +15,13 @@ PropensityError
 │   ├── FeatureMismatch   4   the model wants other features than the data give
 │   └── RegistryError     4   the registry has no such model, or does not answer
 ├── DeliveryError         5   scored, but the list could not be written
+│   └── DeliveryUnavailable  5   the database it goes to does not answer, or was lost: transient
 ├── StrictError           6   done with warnings, under --strict
 ├── PromotionRefused      7   a check of the gate speaks against the challenger
 └── LockError             8   another run holds the lock
 
-Every message says what is missing, what was found, and the next step.
+Every message says what is missing, what was found, and the next step. What is `transient` may pass by itself: the same run,
+a little later, may succeed.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ class PropensityError(Exception):
     """Base of everything that propensity raises on purpose; `exit_code` is the process's answer."""
 
     exit_code = 1
+    transient = False
+    """Whether waiting may help, so that a nightly job tries again."""
 
 
 class UsageError(PropensityError):
@@ -48,6 +53,12 @@ class DataError(PropensityError):
 
 class SourceError(DataError):
     """A file, database or table is missing, empty or unreadable."""
+
+
+class SourceUnavailable(SourceError):  # noqa: N818 - the name says what happened
+    """A database does not answer, is overloaded, or was lost in the middle."""
+
+    transient = True
 
 
 class SchemaError(DataError):
@@ -88,6 +99,12 @@ class DeliveryError(PropensityError):
     """Leads were scored, but a list could not be written; the scores are kept."""
 
     exit_code = 5
+
+
+class DeliveryUnavailable(DeliveryError):  # noqa: N818 - the name says what happened
+    """The database that scores go to does not answer, is overloaded, or was lost in the middle; it holds what it held."""
+
+    transient = True
 
 
 class StrictError(PropensityError):

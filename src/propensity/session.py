@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from propensity.engines import open_engine
 from propensity.features.frame import FeatureFrame, features_of
+from propensity.features.rare import without_rare
 from propensity.sources.canonical import Canonical, load
 from propensity.timeline.history import data_through, future_findings
 from propensity.timeline.snapshots import training_spine
@@ -70,6 +71,6 @@ def open_session(config: Config, clock: Callable[[], datetime] = _now) -> Sessio
 
 
 def training_frame(session: Session) -> FeatureFrame:
-    """Features and labels of all matured snapshots."""
+    """Features and labels of all matured snapshots; values of extra categories that few leads share are unknown."""
     spine = training_spine(session.canonical, session.through)
-    return features_of(session.canonical, spine).collect()
+    return without_rare(features_of(session.canonical, spine).collect(), session.canonical.config)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from propensity import __version__
 from propensity.audit.leakage import hold_court
 from propensity.audit.profile import profile
+from propensity.delivery.database import upsert
 from propensity.delivery.figures import write_figures
 from propensity.delivery.folders import staged_beside
 from propensity.delivery.lists import deliver
@@ -169,6 +170,9 @@ def score(
             told = _manifest(session, moment, model, bundle, ranking, written)
             manifest = deliver(scratch, folder, told, written.rows)
         nights.record(folder)
+        if config.lists.database is not None:
+            progress.step("Writing to the database")
+            upsert(config.lists.database, folder, moment, (model.name, model.number))
         return _scored(session, moment, model, ranking, folder, manifest, nights.warnings)
 
 

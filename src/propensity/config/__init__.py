@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from propensity.config.backtest import BacktestConfig
 from propensity.config.columns import ColumnMapping, ExtraColumn
 from propensity.config.court import CourtConfig
+from propensity.config.database import Database, ServerConfig, TargetConfig, VariableName, without_secret
 from propensity.config.features import ActivityType, FeaturesConfig
 from propensity.config.gate import GateConfig
 from propensity.config.lists import ListsConfig
@@ -49,9 +50,11 @@ __all__ = [
     "PathsConfig",
     "QualificationConfig",
     "RowsConfig",
+    "ServerConfig",
     "SnapshotsConfig",
     "SourceConfig",
     "TableConfig",
+    "TargetConfig",
     "TrackingConfig",
     "parse_step",
 ]
@@ -61,8 +64,10 @@ class DataConfig(Model):
     """Where the data are and how they are read."""
 
     folder: Path = Field(default=Path(), description="folder that table paths are relative to")
-    database: Path | None = Field(
-        default=None, description="a DuckDB file that holds tables named by `table`"
+    database: Database = Field(
+        default=None,
+        description="what holds tables named by `table`: a DuckDB file, an address such as postgresql://user@host/crm, or "
+        "`{url_env: VARIABLE}`, the environment variable that holds the address",
     )
     timezone: Zone = Field(default="UTC", description="zone of times without one")
     through: Instant | None = Field(
@@ -168,9 +173,14 @@ def parse_step(text: str) -> tuple[int, Literal["days", "weeks", "months"]]:
 class TrackingConfig(Model):
     """Where MLflow keeps runs and models."""
 
-    uri: str = Field(
+    uri: Annotated[str, AfterValidator(without_secret)] = Field(
         default="sqlite:///mlflow.db",
-        description="tracking server, or a SQLite file relative to this file",
+        description="tracking server or postgresql://user@host/mlflow, without a password, or a SQLite file relative to this "
+        "file",
+    )
+    uri_env: VariableName | None = Field(
+        default=None,
+        description="instead of `uri`: the environment variable that holds the address, which may have a password",
     )
     artifacts: str | None = Field(
         default=None, description="artifact root of a local store; `mlartifacts` beside it"

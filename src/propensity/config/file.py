@@ -76,7 +76,7 @@ def parse_config(tree: Mapping[str, Any], *, base: Path, origin: str = "the conf
         mistakes = "\n".join(dict.fromkeys([*_explain(error, tree), *_of_tables(tree)]))
         raise ConfigError(f"{origin} does not fit:\n{mistakes}") from error
     data, tracking = config.data, config.tracking
-    database = None if data.database is None else _resolve(data.database, base)
+    database = _resolve(data.database, base) if isinstance(data.database, Path) else data.database
     uris = {"uri": _resolve_uri(tracking.uri, base)}
     if tracking.artifacts is not None:
         uris["artifacts"] = _resolve_place(tracking.artifacts, base)
@@ -132,7 +132,7 @@ def _resolve_text(path: str, base: Path) -> str:
 
 
 _PATHS: Mapping[str, Mapping[str, Callable[[str, Path], str]]] = {
-    "data": {"folder": _resolve_text, "database": _resolve_text},
+    "data": {"folder": _resolve_text, "database": _resolve_place},
     "paths": {
         "models": _resolve_text,
         "out": _resolve_text,

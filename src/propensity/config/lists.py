@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from propensity.config.crm import CrmConfig
+from propensity.config.database import TargetConfig
 from propensity.config.types import MOST_DAYS, Model, Real, Text, Whole
 
 TERRITORY = ("country", "region", "industry", "product", "source")
@@ -137,6 +138,9 @@ class ListsConfig(Model):
     exploration: ExplorationConfig = ExplorationConfig()
     reasons: ReasonsConfig = ReasonsConfig()
     crm: CrmConfig = CrmConfig()
+    database: TargetConfig | None = Field(
+        default=None, description="PostgreSQL tables that scores and lists are written to, beside the files"
+    )
     steady_within: Real = Field(
         default=0.1,
         ge=0,

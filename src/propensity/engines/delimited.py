@@ -14,7 +14,7 @@ import io
 import lzma
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -22,7 +22,8 @@ from typing import IO, TYPE_CHECKING, cast
 import pyarrow as pa
 
 from propensity.engines.files import unreadable
-from propensity.errors import SourceError
+from propensity.engines.naming import named
+from propensity.errors import SchemaError, SourceError
 
 if TYPE_CHECKING:
     from propensity.config import CsvOptions
@@ -269,3 +270,14 @@ _OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
     ".xz": _open_xz,
     ".zst": _open_zstd,
 }
+
+
+def same_layout(files: Sequence[Path], layouts: Sequence[Layout]) -> None:
+    """Refuse files of one table that are not laid out alike."""
+    for file, found in zip(files, layouts, strict=True):
+        if found != layouts[0]:
+            raise SchemaError(
+                f"{file.name} does not have the header of {files[0].name}: {named(found.columns)} (delimiter "
+                f"{found.delimiter!r}) instead of {named(layouts[0].columns)} (delimiter {layouts[0].delimiter!r}). "
+                "Files of one table must be laid out alike."
+            )

@@ -18,12 +18,12 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from propensity.engines import ROW, Source
-from propensity.engines.delimited import Layout, Lines, count_lines, layout, plain
+from propensity.engines.arriving import copy_into, kept_failure
+from propensity.engines.delimited import Layout, Lines, count_lines, layout, plain, same_layout
 from propensity.engines.files import PATTERN_SIGNS, files_of, is_file
-from propensity.engines.naming import named
 from propensity.engines.parquet import same_columns
 from propensity.engines.untyped import Value
-from propensity.errors import ConfigError, SchemaError, SourceError, UsageError
+from propensity.errors import ConfigError, SourceError, UsageError
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -147,7 +147,7 @@ class DuckDBEngine:
         originals = files_of(path)
         files = [self._reachable(plain(file, options.encoding, self._scratch)) for file in originals]
         found = [layout(file, options, original) for file, original in zip(files, originals, strict=True)]
-        _same_layout(originals, found)
+        same_layout(originals, found)
         name = self._next("csv")
         columns = ", ".join(f"'c{place}': 'VARCHAR'" for place, _ in enumerate(found[0].columns, 1))
         sql = (
@@ -291,6 +291,12 @@ class DuckDBEngine:
         """Copy an Arrow table into the working database."""
         return self._backend.create_table(name, table, overwrite=True)
 
+    def register_batches(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> ir.Table:
+        """Copy batches into a table of the working database while they come."""
+        with _explained(), kept_failure(batches) as watched:
+            copy_into(self._backend.con, _identifier(name), schema, watched)
+        return self._backend.table(name)
+
     def collect(self, expression: ir.Table) -> pa.Table:
         """Fetch as one Arrow table."""
         with _explained():
@@ -370,16 +376,6 @@ def _lines_within(value: str, end: str, found: Layout) -> str:
     return (
         f"CASE WHEN contains({text}, {sign}) THEN len(regexp_extract_all({text}, {_quoted(run)})) ELSE 0 END"
     )
-
-
-def _same_layout(files: Sequence[Path], layouts: Sequence[Layout]) -> None:
-    for file, found in zip(files, layouts, strict=True):
-        if found != layouts[0]:
-            raise SchemaError(
-                f"{file.name} does not have the header of {files[0].name}: {named(found.columns)} (delimiter "
-                f"{found.delimiter!r}) instead of {named(layouts[0].columns)} (delimiter {layouts[0].delimiter!r}). "
-                "Files of one table must be laid out alike."
-            )
 
 
 def _quoted(value: object) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute
 
+from propensity.features.rare import FEWEST_LEADS
+
 if TYPE_CHECKING:
     from propensity.model.bundle import Bundle
 
@@ -73,10 +75,19 @@ class Surprises:
         ]
         for name, values in self.new.items():
             rows = sum(values.values())
+            if not len(self._categories[name]):
+                continue  # nothing was learned of this column: each of its values says whose it is
             if rows > max_share * self._known[name]:
                 most = sorted(values.items(), key=lambda item: (-item[1], item[0]))
-                shown = ", ".join(f"{value[:_LONGEST]!r} ({count:,})" for value, count in most[:_MOST_NAMED])
-                more = f" and {len(most) - _MOST_NAMED:,} more" if len(most) > _MOST_NAMED else ""
+                # A word that one lead alone has may be somebody's name, and warnings are logged.
+                told = [(value, count) for value, count in most[:_MOST_NAMED] if count >= FEWEST_LEADS]
+                shown = ", ".join(f"{value[:_LONGEST]!r} ({count:,})" for value, count in told)
+                rest = len(most) - len(told)
+                more = (
+                    f"{' and ' if told else ''}{rest:,} {'more' if told else 'that few leads share'}"
+                    if rest
+                    else ""
+                )
                 said.append(
                     f"{name} has values that the model has never seen for {rows:,} of {self._known[name]:,} leads, and "
                     f"takes them as unknown: {shown}{more}. Map the words, or train again"

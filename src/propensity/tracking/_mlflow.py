@@ -11,7 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from propensity.errors import RegistryError
-from propensity.tracking.masking import mask
+from propensity.masking import mask
+from propensity.postgres.address import parsed
+from propensity.postgres.connection import Verdicts, answers
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -37,6 +39,7 @@ def opened(store: Store) -> Generator[Any]:
     # MLflow reads it once, on import, and would otherwise call home.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     _check_file(store)
+    _check_server(store)
     with _quiet(), _environment(_settings(store)):
         from mlflow import MlflowClient  # noqa: PLC0415
         from mlflow.exceptions import MlflowException  # noqa: PLC0415
@@ -80,6 +83,13 @@ def _check_file(store: Store) -> None:
             store.database.unlink()
     except (OSError, sqlite3.Error) as error:
         raise RegistryError(_explained(store, error)) from error
+
+
+def _check_server(store: Store) -> None:
+    if store.on_postgres:
+        scheme, _, rest = store.uri.partition(":")
+        address = parsed(f"{scheme.partition('+')[0]}:{rest}", "tracking.uri")
+        answers(address, Verdicts(RegistryError, RegistryError))
 
 
 def _settings(store: Store) -> dict[str, str]:
