@@ -83,7 +83,7 @@
     const box = section("wide", "Say first");
     box.append(make("p", "say", words(lead.opening || "Nothing is known to mention.")));
     if (lead.question) {
-      const ask = make("div", "say ask", make("strong", "", "Ask: "), words(lead.question.text));
+      const ask = make("div", "say ask", /^ask\b/i.test(lead.question.text) ? null : make("strong", "", "Ask: "), words(lead.question.text));
       for (const [when, verdict, chance] of lead.question.answers) {
         ask.append(make("p", "answers", `${when}: `, words([verdict, chance].filter(Boolean).join(", "))));
       }
