@@ -110,12 +110,9 @@ class DuckDBEngine:
 
     def __init__(self, *, memory_gb: float = 2.0, threads: int | None = None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="propensity-"))
-        settings: dict[str, Any] = {
-            "memory_limit": f"{int(memory_gb * 1000)}MB",
-            "temp_directory": str(self._folder / "spill"),
-        }
-        if threads is not None:
-            settings["threads"] = threads
+        self._limit = f"{int(memory_gb * 1000)}MB"
+        settings: dict[str, Any] = {} if threads is None else {"threads": threads}
+        settings |= {"memory_limit": self._limit, "temp_directory": str(self._folder / "spill")}
         self._backend: Any = ibis.duckdb.connect(self._folder / "work.duckdb", **settings)
         self._backend.raw_sql("SET TimeZone = 'UTC'")
         # Asked first: in a notebook without ipywidgets it is off already, and DuckDB refuses every setting of it.
@@ -307,6 +304,8 @@ class DuckDBEngine:
         with _explained():
             # Ibis's own stream calls what DuckDB has deprecated.
             yield from self._backend.raw_sql(self._backend.compile(expression)).to_arrow_reader(rows)
+        # Set anew, the limit gives back what the allocator holds on to: 400 MB after scoring 100,000 leads.
+        self._backend.raw_sql(f"SET memory_limit = '{self._limit}'")
 
     def read_parts(self, folder: Path) -> ir.Table:
         """Read the Parquet files that a run wrote into `folder`, as one table."""

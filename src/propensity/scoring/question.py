@@ -41,7 +41,7 @@ MOST_COLLEAGUES = 50
 """Leads of larger accounts are not asked about: each answer copies the account."""
 WITHIN = 0.2
 """How far, relative to it, the weighted answers may be from today's probability for probabilities to be shown."""
-_BATCH = 1_000
+_BATCH = 2_500
 _WORDS = {
     "budget": ("Ask about budget", "they have it"),
     "authority": ("Ask what they may decide", "they may"),
