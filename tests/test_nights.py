@@ -19,7 +19,7 @@ from propensity.nights import Nights
 from propensity.results import ScoreResult
 from propensity.scoring.ledger import Ledger
 from propensity.terminal import explain as explainscreen
-from propensity.terminal import ledgerscreens
+from propensity.terminal import ledgerscreens, screens
 
 FIRST, SECOND = datetime(2026, 5, 18, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
 OUTCOMES = ["do_not_call", "wrong_person", "qualified", "not_now"]
@@ -159,11 +159,13 @@ def test_nobody_who_asked_a_rep_appears_in_any_output(run):
             assert name not in text
 
 
-def test_the_manifest_and_the_result_say_what_the_holdout_can_show(run):
+def test_the_manifest_and_the_result_say_what_the_holdout_can_show(run, capsys):
     told = json.loads(run.second.manifest.read_text())["holdout"]
     assert told == run.second.to_dict()["holdout"]
     assert told["held_out"]["leads"] == run.second.removed["held_out"]
     assert 0 < told["smallest_difference_shown"] < 1
+    screens.score(run.second)
+    assert f"Holdout: {told['held_out']['leads']} held out beside" in capsys.readouterr().out
 
 
 def test_results_say_when_the_first_will_be(run, capsys):

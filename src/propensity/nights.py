@@ -42,13 +42,15 @@ class Nights:
         """What to know, in sentences."""
         return (*self._ledger.problems, *self._warnings)
 
-    def catch_up(self, folder: Path) -> None:
+    def catch_up(self, listed: Path) -> None:
         """Record the nights that were delivered and not recorded, because a run ended in between: no gap, and none twice.
 
-        Looks at every night below `paths.out`, and at the one in `folder`, before another takes its place.
+        Looks at every night below `paths.out`, and at the one in `listed`, before another takes its place.
         """
-        folders = [path.parent for path in sorted(self._config.paths.out.glob(f"*/{MANIFEST}"))]
-        for place in dict.fromkeys([*folders, folder]):
+        # A folder whose name begins with a dot is one that a run is writing, or left.
+        found = [path.parent for path in sorted(self._config.paths.out.glob(f"*/{MANIFEST}"))]
+        folders = [folder for folder in found if not folder.name.startswith(".")]
+        for place in dict.fromkeys([*folders, listed]):
             manifest = _manifest(place)
             if manifest is None or not self._ours(manifest) or self._ledger.holds(manifest):
                 continue

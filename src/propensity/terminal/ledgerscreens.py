@@ -79,6 +79,21 @@ def results(result: ResultsResult) -> None:
     _exploration(console, found.exploration)
 
 
+def holdout_shows(found: Mapping[str, Any]) -> str:
+    """What the holdout of one night can show, in a sentence.
+
+    >>> holdout_shows({"called": {"leads": 90}, "held_out": {"leads": 10}, "smallest_difference_shown": 0.37})
+    'Holdout: 10 held out beside 90 called; this night alone would show a difference of 37.0 points or more, in four of five cases.'
+    """
+    smallest = found["smallest_difference_shown"]
+    shows = (
+        "nothing to compare yet"
+        if smallest is None
+        else f"this night alone would show a difference of {100 * smallest:.1f} points or more, in four of five cases"
+    )
+    return f"Holdout: {found['held_out']['leads']:,} held out beside {found['called']['leads']:,} called; {shows}."
+
+
 def _promises(group: Mapping[str, Came], title: str) -> Table:
     table = Table(title, box=None, pad_edge=False)
     for name in ("leads", "promised", "95 % interval", "came"):

@@ -23,6 +23,7 @@ from propensity.selection.ladder import WORDS
 from propensity.session import Progress
 from propensity.starting import screen as starting
 from propensity.terminal import questioning
+from propensity.terminal.ledgerscreens import holdout_shows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,6 +160,8 @@ def score(result: ScoreResult) -> None:
     _warnings(console, result.warnings)
     console.print(_list_funnel(result))
     qualifying.show(console, result.qualification)
+    if result.holdout is not None:
+        console.print(Text(holdout_shows(result.holdout)))
     _places(console, result)
 
 
