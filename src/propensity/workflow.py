@@ -15,6 +15,7 @@ from propensity.delivery.lists import LIST, LIST_CSV, SCORES, deliver, staged, w
 from propensity.errors import ModelError, RegistryError, UsageError
 from propensity.features.catalogue import parameters
 from propensity.features.frame import features_of
+from propensity.monitoring.night import PROFILE, night_profile
 from propensity.recording import (
     evidence_of,
     facts_of,
@@ -25,6 +26,7 @@ from propensity.recording import (
     recipe_warnings,
     standing_of,
     training_of,
+    with_reference,
     with_verdicts,
 )
 from propensity.results import (
@@ -86,7 +88,7 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
         trained = train_and_judge(
             frame, config, dated=session.canonical.dated, lineage=lineage, parameters=shaped
         )
-        trained = with_verdicts(trained, court)
+        trained = with_reference(with_verdicts(trained, court), frame, config.monitoring)
         progress.step("Writing the evidence pack")
         facts = facts_of(session, trained, court)
         page = evidence_of(facts)
@@ -160,6 +162,7 @@ def score(
             ) as ranking,
         ):
             rows = _write(session, ranking, scratch)
+            rows |= _profiled(session, moment, model, bundle, ranking, scratch)
             manifest = deliver(scratch, folder, _manifest(session, moment, model, bundle, ranking), rows)
         return _scored(session, moment, model, ranking, folder, manifest)
 
@@ -315,6 +318,26 @@ def _write(session: Session, ranking: Ranking, scratch: Path) -> dict[str, int]:
     write_csv(scratch / LIST_CSV, listed)
     more = write_exports(scratch, engine, ranking.exports, batch_rows=batch)
     return {SCORES: scored, LIST: listed.num_rows, LIST_CSV: listed.num_rows, **more}
+
+
+def _profiled(
+    session: Session, moment: datetime | None, model: Version, bundle: Bundle, ranking: Ranking, scratch: Path
+) -> dict[str, int]:
+    """Leave what monitoring reads: counts alone."""
+    if ranking.profile is None:
+        return {}
+    found = night_profile(
+        session.canonical,
+        bundle,
+        as_of=shown(moment),
+        moment=moment,
+        data_through=shown(session.through),
+        model={"name": model.name, "version": model.number, "digest": bundle.digest},
+        profile=ranking.profile,
+        surprises=ranking.surprises,
+    )
+    write_figures(scratch / PROFILE, found, setting="paths.out")
+    return {PROFILE: 1}
 
 
 def _manifest(

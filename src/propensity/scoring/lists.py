@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,9 @@ from propensity.scoring.assign import Candidate, Place, Reps, assign
 from propensity.scoring.causes import CAUSES, SAME_PERSON, WORDS
 from propensity.scoring.exports import Exports, exports
 from propensity.scoring.funnel import KEYS, Funnel, funnel
-from propensity.scoring.gate import gate, silenced
+from propensity.scoring.gate import LEAD, gate, positions, silenced
 from propensity.scoring.persons import persons
+from propensity.scoring.profile import NightProfile
 from propensity.scoring.qualify import LIST_MORE, OFF_LIST, SCORE_MORE, Qualified, qualify
 from propensity.scoring.rank import CONTACT, in_order, ranked
 from propensity.scoring.reasons import ACTS, TOLD, explain
@@ -68,6 +69,8 @@ class Ranking:
         Who calls.
     counts
         Leads by cause; `listed` for those on a list.
+    profile
+        What the open leads look like, for monitoring; None where nobody asked.
     """
 
     scores: ir.Table
@@ -79,6 +82,7 @@ class Ranking:
     qualified: Qualified
     exports: Exports
     funnel: Funnel
+    profile: NightProfile | None = None
 
     @property
     def scored(self) -> int:
@@ -114,6 +118,7 @@ def rank_leads(
     Memory is bounded by `lists.batch_rows`: features pass through disk, and the engine sorts.
     """
     folder = Path(tempfile.mkdtemp(prefix="propensity-score-"))
+    profile = NightProfile(bundle, _open(query.canonical, as_of))
     try:
         parts = score_parts(
             query,
@@ -122,8 +127,9 @@ def rank_leads(
             batch_rows=query.canonical.config.lists.batch_rows,
             threads=threads,
             progress=progress,
+            profile=profile,
         )
-        yield rank_parts(query, bundle, parts, as_of, threads=threads)
+        yield replace(rank_parts(query, bundle, parts, as_of, threads=threads), profile=profile)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -180,6 +186,13 @@ def rank_parts(
         out,
         _funnel(query, table, qualified, out),
     )
+
+
+def _open(canonical: Canonical, as_of: datetime | None) -> pa.Array:
+    """Ids of the leads that a snapshot of a training would hold at as_of, as far as was known."""
+    places: Any = positions(canonical, as_of)
+    found = canonical.engine.collect(places.filter(places["position"] == LEAD).select("lead_id"))
+    return found["lead_id"].combine_chunks()
 
 
 def _owners(canonical: Canonical) -> list[str]:
