@@ -25,7 +25,7 @@ class MonitoringConfig(Model):
         description="a shift counts only where its p-value, adjusted for the number of features, is below this",
     )
     smallest_sample: Whole = Field(
-        default=50, ge=10, description="leads that both sides must hold to be compared"
+        default=30, ge=10, description="leads that both sides must hold to be compared"
     )
     reference_rows: Whole = Field(
         default=1_000,
@@ -43,14 +43,17 @@ class MonitoringConfig(Model):
             "firmographic_lead_age_days",
             "firmographic_company_age_years",
             "budget_days_to_fiscal_year_end",
+            "firmographic_*_past_rate",
         ),
-        description="features that move with the calendar: their drift is shown and never warned of",
+        description="features that move with the calendar, or for all leads of a source at once; `*` stands for any letters. "
+        "Their drift is shown and not warned of, unless the list moves with it",
     )
-    score_points: Real = Field(
+    score_share: Real = Field(
         default=0.5,
         gt=0,
         le=100,
-        description="share of the recent mean probability by which it may move before that is an alarm; half of it warns",
+        description="share of the mean probability by which it, or what one concept adds to it, may move before that is an "
+        "alarm; half of it warns",
     )
     volume_ratio: Real = Field(
         default=2.0,
@@ -73,7 +76,10 @@ class MonitoringConfig(Model):
         "where its interval lies beyond",
     )
     calibration_slope: Real = Field(
-        default=1.5, gt=1, le=100, description="factor, either way, between the realised calibration slope and 1"
+        default=1.5,
+        gt=1,
+        le=100,
+        description="factor, either way, between the realised calibration slope and 1",
     )
     calibration_nights: Whole = Field(
         default=4,
@@ -82,7 +88,9 @@ class MonitoringConfig(Model):
         description="matured nights that are looked at together, a week or more apart, for nearer ones tell the same twice",
     )
     conversions: Whole = Field(
-        default=20, ge=5, description="conversions that these nights must hold for a verdict on their calibration"
+        default=20,
+        ge=5,
+        description="conversions that these nights must hold for a verdict on their calibration",
     )
     page_nights: Whole = Field(default=60, ge=2, le=1_000, description="newest nights that the page shows")
 

@@ -30,7 +30,7 @@ _CLOCKS: Final = {
 _FEWEST_LEADS: Final = 10
 
 
-def night_profile(  # noqa: PLR0913 - what a night is made of
+def night_profile(
     canonical: Canonical,
     bundle: Bundle,
     *,

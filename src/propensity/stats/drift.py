@@ -10,6 +10,8 @@ from scipy.special import chdtrc
 
 from propensity.stats.arrays import Floats
 
+_SPARSE = 5.0
+"""Rows that a bin is to hold in the smaller sample, were both alike: fewer make neither an index nor a test."""
 _HALF = 0.5
 """Added to each bin: a bin that one sample does not have would else make the index infinite."""
 
@@ -77,22 +79,17 @@ def divergence(
 
     Returns
     -------
-    The noise is (bins - 1)(1/n + 1/m), the first order of the index under one law (Yurdakul, 2018), with rows over the design
+    Bins that are to hold fewer than five rows of the smaller sample count as one. The noise is (bins - 1)(1/n + 1/m), the first order of the index under one law (Yurdakul, 2018), with rows over the design
     effect for n and m. The test is chi-squared for two samples, divided by the design effect (Rao and Scott, 1984).
     """
-    p, q = _checked(expected, found)
-    held = (p + q) > 0
-    freedom = int(held.sum()) - 1
-    n, m = p.sum() / design_effect, q.sum() / design_effect
-    index = psi(p, q)
+    p, q = _merged(*_checked(expected, found))
+    freedom = p.size - 1
     if freedom < 1:
         return Divergence(0.0, 0.0, 0.0, 0.0, 1.0)
-    noise = freedom * (1 / n + 1 / m)
-    difference = q / q.sum() - p / p.sum()
-    steps = np.cumsum(difference[:-1]) if ordered else difference
-    distance = max(float(np.abs(steps).max(initial=0.0)), float(abs(difference[-1])))
-    chance = float(chdtrc(freedom, _chi_squared(p, q, held) / design_effect))
-    return Divergence(index, noise, max(index - noise, 0.0), distance, chance)
+    n, m = p.sum() / design_effect, q.sum() / design_effect
+    index, noise = psi(p, q), float(freedom * (1 / n + 1 / m))
+    chance = float(chdtrc(freedom, _chi_squared(p, q) / design_effect))
+    return Divergence(index, noise, max(index - noise, 0.0), _distance(expected, found, ordered), chance)
 
 
 def design_effect(which: npt.ArrayLike, bins: int, cluster: npt.ArrayLike) -> float:
@@ -149,13 +146,27 @@ def benjamini_hochberg(p_values: npt.ArrayLike) -> Floats:
     return adjusted
 
 
-def _chi_squared(p: Floats, q: Floats, held: npt.NDArray[np.bool_]) -> float:
+def _merged(p: Floats, q: Floats) -> tuple[Floats, Floats]:
+    """The bins with the sparse ones as one, without those that both lack: neither noise nor test holds for a few rows a bin."""
+    together = (p + q) / (p.sum() + q.sum())
+    sparse = together * min(p.sum(), q.sum()) < _SPARSE
+    rest = [side[sparse].sum() for side in (p, q)]
+    p, q = (np.append(side[~sparse], more) for side, more in zip((p, q), rest, strict=True))
+    held = (p + q) > 0
+    return p[held], q[held]
+
+
+def _distance(expected: npt.ArrayLike, found: npt.ArrayLike, ordered: bool) -> float:  # noqa: FBT001
+    p, q = _checked(expected, found)
+    difference = q / q.sum() - p / p.sum()
+    steps = np.cumsum(difference[:-1]) if ordered else difference
+    return max(float(np.abs(steps).max(initial=0.0)), float(abs(difference[-1])))
+
+
+def _chi_squared(p: Floats, q: Floats) -> float:
     n, m = p.sum(), q.sum()
-    together = (p + q)[held] / (n + m)
-    return float(
-        ((p[held] - n * together) ** 2 / (n * together)).sum()
-        + ((q[held] - m * together) ** 2 / (m * together)).sum()
-    )
+    share = (p + q) / (n + m)
+    return float(((p - n * share) ** 2 / (n * share)).sum() + ((q - m * share) ** 2 / (m * share)).sum())
 
 
 def _shares(counts: Floats) -> Floats:
