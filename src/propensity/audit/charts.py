@@ -189,7 +189,7 @@ def over_time(
     days = [v for one in shown for v in one.x] or [1.0]
     tallest = [v for one in shown for v in (*one.y, *(end for pair in one.ends for end in pair))]
     ys = _ticks(0.0, max([*tallest, *(height for height, _ in bounds)], default=1.0))
-    first, last = min(days), max(max(days), min(days) + 1)
+    first, last = min(days), max(*days, min(days) + 1)
     right, top, bottom = WIDTH - _MARGIN - 6, 10.0, 10.0 + _PLOT_HEIGHT * 0.7
 
     def across(value: float) -> float:

@@ -19,7 +19,7 @@ class MonitoringConfig(Model):
         default=0.25, gt=0, le=100, description="population stability index, beyond noise, of an alarm"
     )
     significance: Real = Field(
-        default=0.01,
+        default=0.001,
         gt=0,
         lt=1,
         description="a shift counts only where its p-value, adjusted for the number of features, is below this",

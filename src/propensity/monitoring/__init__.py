@@ -1,1 +1,1 @@
-"""Is the model still looking at the world that it learned from, and did its lists hold what they promised?"""
+"""Whether the model still looks at the world that it learned from, and whether its lists held what they promised."""

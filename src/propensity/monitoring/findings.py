@@ -24,6 +24,8 @@ _WEEK: Final = 7
 _MOST_NAMED: Final = 3
 _DEVIATIONS: Final = 3.0
 _FEWEST_WEEKS: Final = 3
+_LOST: Final = 0.01
+"""Share of a table's rows that may go, such as those of people who asked to be forgotten, before it is an alarm."""
 _GROUPS: Final = {OPEN: "open leads", NEW: "new leads"}
 _SINCE: Final = {
     "training": "the leads that the model learned from",
@@ -110,7 +112,7 @@ def _by_arrivals(night: Night, earlier: Sequence[Night], rules: MonitoringConfig
         if lost > 0:
             found.append(
                 Finding(
-                    "alarm" if lost > table["rows"] * rules.significance else "warning",
+                    "alarm" if lost > _LOST * table["rows"] else "warning",
                     "arrivals",
                     f"{name} holds {lost:,} rows fewer than on the night before ({table['rows']:,}): history is not to shrink",
                     "Compare the export with the one before; restore what is missing, then score again.",
