@@ -29,7 +29,7 @@ from propensity.tour import true_probabilities
 
 FILES = {
     "scores.parquet", "list.parquet", "list.csv", "manifest.json",
-    "qualification.parquet", "nurture.csv", "referrals.csv", "suspects.csv",
+    "qualification.parquet", "nurture.csv", "referrals.csv", "suspects.csv", "profile.json",
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import pytest
 import propensity
 from cli.conftest import CONFIG, run
 
-COMMANDS = ["check", "train", "backtest", "score", "promote", "rollback", "demo"]
+COMMANDS = ["check", "train", "backtest", "score", "monitor", "promote", "rollback", "demo"]
 HEAVY = ["mlflow", "lightgbm", "sklearn", "pandas", "ibis", "duckdb", "pyarrow", "matplotlib", "scipy"]
 
 
@@ -73,6 +73,7 @@ def test_score_as_json_and_its_files(place):
         "list.parquet",
         "manifest.json",
         "nurture.csv",
+        "profile.json",
         "qualification.parquet",
         "referrals.csv",
         "scores.parquet",

@@ -19,6 +19,7 @@ _MODELS: Final = "models"
 _OUTCOMES: Final = "outcomes"
 _WEEKS: Final = (1, 2, 3, 4)
 _WEEK: Final = timedelta(days=7)
+_HALF_A_DAY: Final = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -135,22 +136,24 @@ class History:
 
 
 def recent(nights: Sequence[Night], night: Night) -> list[Night]:
-    """Of the same model, the nights one to four weeks before: each the newest that lies whole weeks back, or up to 6 days more.
+    """Of the same model, the nights one to four whole weeks before, give or take half a day; the newest first.
 
-    The same weekday, for what was done lately hangs on it; a week apart, for windows of a week then share nothing.
+    The same weekday, for what was done lately hangs on it: no other night stands in. A week apart, for windows of a week
+    then share nothing.
     """
     here = night.at
     if here is None:
         return []
-    same = [
-        (one.at, one) for one in nights if one.at is not None and one.model["digest"] == night.model["digest"]
-    ]
     found: list[Night] = []
     for weeks in _WEEKS:
-        last = here - weeks * _WEEK
-        held = [one for at, one in same if last - _WEEK < at <= last]
-        if held:
-            found.append(max(held, key=lambda one: one.as_of or ""))
+        held = [
+            (abs(here - weeks * _WEEK - one.at), one)
+            for one in nights
+            if one.at is not None and one.model["digest"] == night.model["digest"]
+        ]
+        near = [(away, one) for away, one in held if away <= _HALF_A_DAY]
+        if near:
+            found.append(min(near, key=lambda pair: (pair[0], pair[1].as_of or ""))[1])
     return found
 
 
