@@ -107,8 +107,8 @@ def test_several_features_of_a_concept_are_one_finding():
     known = {**KNOWN, "concepts": dict.fromkeys(SHARES, "acts 0")}
     before = night(RNG, 0, SHARES, known)
     found = judged(night(RNG, 7, law, known), [before], None, RULES).findings
-    assert [one.about for one in found] == ["drift"]
-    assert "more of its features moved" in found[0].what
+    assert [one.concepts for one in found if one.severity == "alarm"] == [("acts 0",)]
+    assert "38 more of its features" in found[0].what
 
 
 def test_calibration_is_an_alarm_where_its_interval_lies_beyond_the_bound():

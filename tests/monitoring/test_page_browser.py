@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
 
 from audit.browser import CHROMIUM, browser
 from audit.test_report_browser import SIDEWAYS, WIDER
@@ -77,9 +79,6 @@ def test_it_says_first_what_is_wrong_and_what_to_do(loud):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(file, scheme):
-    from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = started.new_page(color_scheme=scheme, bypass_csp=True)

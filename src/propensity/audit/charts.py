@@ -212,7 +212,7 @@ def over_time(
     for height, name in bounds:
         y = down(height)
         parts.append(f'<line class="ideal" x1="{_LEFT}" x2="{_n(right)}" y1="{_n(y)}" y2="{_n(y)}"/>')
-        parts.append(_text(right, y - 3, name, anchor="end", soft=True))
+        parts.append(_text(_LEFT + 4, y - 3, name, soft=True))
     for number, one in enumerate(shown):
         parts += _drawn(number, one, across, down)
     foot = bottom + _AXIS + 2

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from propensity.audit.report import listed, plain, quoted
 from propensity.monitoring.drift import Effect, Shift
 from propensity.monitoring.night import DAYS
-from propensity.scoring.profile import NEW, OPEN
+from propensity.scoring.profile import NEW, OPEN, SCORE
 
 if TYPE_CHECKING:
     from propensity.config import MonitoringConfig
@@ -42,16 +42,18 @@ class Finding:
     about : drift, score, surprises, arrivals or calibration.
     what : is wrong, a sentence with the figures.
     do : what to do, a sentence.
+    concepts : that drifted, the worst first; empty where it is about something else.
     """
 
     severity: Severity
     about: str
     what: str
     do: str
+    concepts: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""
-        return asdict(self)
+        return {**asdict(self), "concepts": list(self.concepts)}
 
 
 def findings(
@@ -221,35 +223,58 @@ def _by_score(night: Night, recent: Sequence[Night], rules: MonitoringConfig) ->
 
 
 def _by_concept(shifts: Sequence[Shift], effects: Sequence[Effect]) -> list[Finding]:
-    """One finding a concept, though several of its features moved, against both counterparts."""
+    """One finding a concept that alarms, though several of its features moved; those that only warn are told together."""
     by_concept: dict[str, list[Shift]] = {}
     for shift in shifts:
         if shift.level in ("warning", "alarm"):
             by_concept.setdefault(shift.concept, []).append(shift)
     found: list[Finding] = []
+    mild: dict[str, list[Shift]] = {}
     for concept, held in by_concept.items():
-        first = held[0]
-        others = sorted({one.feature for one in held} - {first.feature})
-        more = f" ({len(others)} more of its features moved)" if others else ""
-        moves = {e.against: e.moves for e in effects if e.concept == concept}
-        against = "recent" if any(one.against == "recent" for one in held) else "training"
-        effect = _moves(moves.get(against))
+        # What came of a sudden has another cause than what came slowly, and is told first.
+        first = next((one for one in held if one.against == "recent"), held[0])
+        if held[0].level == "warning":
+            mild.setdefault(first.against, []).append(first)
+            continue
+        moves = next((e.moves for e in effects if (e.concept, e.against) == (concept, first.against)), None)
         found.append(
             Finding(
-                "alarm" if first.level == "alarm" else "warning",
+                "alarm",
                 "drift",
-                f"{concept}: {first.feature} of the {_GROUPS[first.population]} drifted, compared with {_SINCE[first.against]}: "
-                f"{plain(first.most)} (PSI {first.found.psi:.2f}, of which noise {first.found.noise:.2f}){more}.{effect}",
-                _what_to_do(against),
+                f"{quoted(concept)} drifted in the {_GROUPS[first.population]}, beside {_SINCE[first.against]}: {_told(first)}"
+                f"{_others(held, first)}{_moves(moves)}",
+                _what_to_do(first.against),
+                (concept,),
             )
         )
-    return found
+    return [*found, *(_together(against, held) for against, held in mild.items())]
+
+
+def _together(against: str, held: Sequence[Shift]) -> Finding:
+    named = "; ".join(f"{quoted(one.concept)} ({_told(one)})" for one in held[:_MOST_NAMED])
+    more = f"; and {len(held) - _MOST_NAMED} more" if len(held) > _MOST_NAMED else ""
+    return Finding(
+        "warning",
+        "drift",
+        f"{len(held)} {'concept' if len(held) == 1 else 'concepts'} drifted somewhat, beside {_SINCE[against]}: {named}{more}",
+        _what_to_do(against),
+        tuple(one.concept for one in held),
+    )
+
+
+def _told(shift: Shift) -> str:
+    """The feature with the bin that moved most: `engagement_inbound_count_7d 0 or less: 62% to 83%, PSI 0.26`."""
+    name = "its log odds" if shift.feature == SCORE else quoted(shift.feature)
+    return f"{name} {plain(shift.most)}, PSI {shift.found.beyond:.2f}"
+
+
+def _others(held: Sequence[Shift], first: Shift) -> str:
+    others = {one.feature for one in held} - {first.feature}
+    return f", and {len(others)} more of its features" if others else ""
 
 
 def _moves(moves: float | None) -> str:
-    if moves is None:
-        return ""
-    return f" It moves the mean probability by {100 * moves:+.2f} points"
+    return "" if moves is None else f". That moves the mean probability by {100 * moves:+.2f} points"
 
 
 def _what_to_do(against: str) -> str:
@@ -274,9 +299,10 @@ def _by_effect(night: Night, effects: Sequence[Effect], rules: MonitoringConfig)
                 Finding(
                     "alarm" if share >= rules.score_share else "warning",
                     "drift",
-                    f"{effect.concept} moves the mean probability by {100 * effect.moves:+.2f} points, from {now['probability'] - effect.moves:.2%}, "
-                    f"compared with {_SINCE[effect.against]}",
+                    f"{quoted(effect.concept)} moves the mean probability by {100 * effect.moves:+.2f} points, from {now['probability'] - effect.moves:.2%}, "
+                    f"beside {_SINCE[effect.against]}",
                     _what_to_do(effect.against),
+                    (effect.concept,),
                 )
             )
     return found

@@ -80,33 +80,31 @@ def page_of(
 
 
 def _summary(found: Judged) -> tuple[str, ...]:
-    counts = {level: sum(one.severity == level for one in found.findings) for level in ("alarm", "warning")}
-    if not any(counts.values()):
+    told = [one for one in found.findings if one.severity != "note"]
+    if not told:
         first = "Nothing is wrong that was looked at"
         if found.night.reference is None:
             first += "; drift could not be"
         return (f"{first}.", *(f"{plain(one.what)}. {one.do}" for one in found.findings))
+    counts = {level: sum(one.severity == level for one in told) for level in ("alarm", "warning")}
     said = " and ".join(
-        f"{count} {word if count == 1 else word + 's'}"
-        for count, word in ((counts["alarm"], "alarm"), (counts["warning"], "warning"))
-        if count
+        f"{count} {word if count == 1 else word + 's'}" for word, count in counts.items() if count
     )
-    told = [one for one in found.findings if one.severity != "note"]
-    more = (
-        () if len(told) <= _SHOWN_LINES else (f"And {len(told) - _SHOWN_LINES} more, in the section below.",)
-    )
-    return (
-        f"{said[0].upper()}{said[1:]}.",
-        *(f"{_WORDS[one.severity]}: {plain(one.what)}. {one.do}" for one in told[:_SHOWN_LINES]),
-        *more,
-    )
+    shown = [f"{_WORDS[one.severity]}: {plain(one.what)}." for one in told[:_SHOWN_LINES]]
+    more = [f"And {len(told) - _SHOWN_LINES} more, below."] if len(told) > _SHOWN_LINES else []
+    return (f"{said}.", *shown, *more, f"First: {told[0].do[0].lower()}{told[0].do[1:]}")
 
 
 def _wrong(found: Judged) -> tuple[Block, ...]:
+    """What asks for the same is told together: it has one cause, as a rule."""
     if not found.findings:
         return (Words("Nothing. What was looked at is below."),)
-    rows = tuple((_WORDS[one.severity], one.about, f"{plain(one.what)}.", one.do) for one in found.findings)
-    return (Grid("Findings of tonight", ("how bad", "about", "what", "what to do"), rows, "llll"),)
+    blocks: list[Block] = []
+    for do in dict.fromkeys(one.do for one in found.findings):
+        held = [one for one in found.findings if one.do == do]
+        blocks.append(Words(do, "alarm" if held[0].severity == "alarm" else "verdict"))
+        blocks.append(Bullets(tuple(f"{_WORDS[one.severity]}: {plain(one.what)}." for one in held)))
+    return tuple(blocks)
 
 
 def _drift(found: Judged, history: Sequence[Mapping[str, Any]], rules: MonitoringConfig) -> tuple[Block, ...]:
@@ -314,7 +312,7 @@ def _nights(history: Sequence[Mapping[str, Any]]) -> tuple[Block, ...]:
         found = one["findings"]
         counts = [sum(f["severity"] == level for f in found) for level in ("alarm", "warning")]
         first = next((f["what"] for f in found if f["severity"] != "note"), "-")
-        rows.append((_day(one["as_of"]), one["model"]["version"], *map(str, counts), plain(first, most=160)))
+        rows.append((_day(one["as_of"]), one["model"]["version"], *map(str, counts), plain(first, most=120)))
     head = ("night", "version", "alarms", "warnings", "the worst")
     return (Grid("What was found, the newest night first", head, tuple(rows), "lrrrl"),)
 
