@@ -336,7 +336,7 @@ def _profiled(
         profile=ranking.profile,
         surprises=ranking.surprises,
     )
-    write_figures(scratch / PROFILE, found, setting="paths.out")
+    write_figures(scratch / PROFILE, found, setting="paths.out", indent=None)
     return {PROFILE: 1}
 
 

@@ -24,6 +24,7 @@ _WEEK: Final = 7
 _MOST_NAMED: Final = 3
 _DEVIATIONS: Final = 3.0
 _FEWEST_WEEKS: Final = 3
+_ROUNDS_UP: Final = 0.00005
 _LOST: Final = 0.01
 """Share of a table's rows that may go, such as those of people who asked to be forgotten, before it is an alarm."""
 _GROUPS: Final = {OPEN: "open leads", NEW: "new leads"}
@@ -232,8 +233,10 @@ def _by_concept(shifts: Sequence[Shift], effects: Sequence[Effect]) -> list[Find
     mild: dict[str, list[Shift]] = {}
     for concept, held in by_concept.items():
         # What came of a sudden has another cause than what came slowly, and is told first.
-        first = next((one for one in held if one.against == "recent"), held[0])
-        if held[0].level == "warning":
+        sudden = any(one.against == "recent" for one in held)
+        worst = [one for one in held if one.level == held[0].level]
+        first = next((one for one in worst if one.against == "recent"), worst[0])
+        if first.level == "warning":
             mild.setdefault(first.against, []).append(first)
             continue
         moves = next((e.moves for e in effects if (e.concept, e.against) == (concept, first.against)), None)
@@ -243,7 +246,7 @@ def _by_concept(shifts: Sequence[Shift], effects: Sequence[Effect]) -> list[Find
                 "drift",
                 f"{quoted(concept)} drifted in the {_GROUPS[first.population]}, beside {_SINCE[first.against]}: {_told(first)}"
                 f"{_others(held, first)}{_moves(moves)}",
-                _what_to_do(first.against),
+                _what_to_do("recent" if sudden else "training"),
                 (concept,),
             )
         )
@@ -274,16 +277,25 @@ def _others(held: Sequence[Shift], first: Shift) -> str:
 
 
 def _moves(moves: float | None) -> str:
-    return "" if moves is None else f". That moves the mean probability by {100 * moves:+.2f} points"
+    return "" if moves is None else f". That moves the mean probability by {points(moves)} points"
+
+
+def points(share: float) -> str:
+    """A difference of probabilities in points, without a sign where it rounds to nothing.
+
+    >>> points(0.0123), points(-0.00001)
+    ('+1.23', '0.00')
+    """
+    return f"{100 * share:+.2f}" if abs(share) >= _ROUNDS_UP else "0.00"
 
 
 def _what_to_do(against: str) -> str:
     if against == "recent":
         return (
-            "It came of a sudden: look first for a change in the CRM, its export or the mapping; if the world changed, "
-            "train again once leads of the new kind have matured."
+            "Look for a change in the CRM, its export or the mapping: it came of a sudden. If the world changed, train again once "
+            "leads of the new kind have matured."
         )
-    return "It came slowly: train again (propensity train), and let the gate decide."
+    return "Train again (propensity train), and let the gate decide: it came slowly."
 
 
 def _by_effect(night: Night, effects: Sequence[Effect], rules: MonitoringConfig) -> list[Finding]:
@@ -299,7 +311,7 @@ def _by_effect(night: Night, effects: Sequence[Effect], rules: MonitoringConfig)
                 Finding(
                     "alarm" if share >= rules.score_share else "warning",
                     "drift",
-                    f"{quoted(effect.concept)} moves the mean probability by {100 * effect.moves:+.2f} points, from {now['probability'] - effect.moves:.2%}, "
+                    f"{quoted(effect.concept)} moves the mean probability by {points(effect.moves)} points, from {now['probability'] - effect.moves:.2%}, "
                     f"beside {_SINCE[effect.against]}",
                     _what_to_do(effect.against),
                     (effect.concept,),

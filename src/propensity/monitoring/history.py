@@ -89,7 +89,7 @@ class History:
         if night.reference is not None:
             model = self.folder / _MODELS / f"{night.model['digest']}.json"
             if not model.exists():
-                write_figures(model, night.reference, setting="paths.reports")
+                write_figures(model, night.reference, setting="paths.reports", indent=None)
         kept = {
             "version": VERSION,
             "as_of": night.as_of,
@@ -102,7 +102,7 @@ class History:
         path = self.folder / f"night-{_stamp(night.as_of)}.json"
         if _json(path) == kept:
             return False
-        write_figures(path, kept, setting="paths.reports")
+        write_figures(path, kept, setting="paths.reports", indent=None)
         return True
 
     def verdicts(self) -> dict[str, Mapping[str, Any]]:
@@ -114,7 +114,7 @@ class History:
         """Keep what was found of a night."""
         path = self.folder / f"verdict-{_stamp(verdict['as_of'])}.json"
         if _json(path) != verdict:
-            write_figures(path, verdict, setting="paths.reports")
+            write_figures(path, verdict, setting="paths.reports", indent=None)
 
     def outcomes(self) -> dict[str, Mapping[str, Any]]:
         """What came of matured nights, by as_of."""
@@ -125,7 +125,7 @@ class History:
         """Keep what came of a night."""
         path = self.folder / _OUTCOMES / f"{_stamp(outcome['as_of'])}.json"
         if _json(path) != outcome:
-            write_figures(path, outcome, setting="paths.reports")
+            write_figures(path, outcome, setting="paths.reports", indent=None)
 
     def _read(self, path: Path) -> Night | None:
         found = _json(path)

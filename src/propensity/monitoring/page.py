@@ -22,6 +22,7 @@ from propensity.audit.report import (
     render,
 )
 from propensity.monitoring.drift import LEVELS
+from propensity.monitoring.findings import points
 from propensity.monitoring.outcomes import Pooled
 from propensity.monitoring.realpage import came_of
 from propensity.scoring.profile import NEW, OPEN, SCORE
@@ -90,9 +91,11 @@ def _summary(found: Judged) -> tuple[str, ...]:
     said = " and ".join(
         f"{count} {word if count == 1 else word + 's'}" for word, count in counts.items() if count
     )
-    shown = [f"{_WORDS[one.severity]}: {plain(one.what)}." for one in told[:_SHOWN_LINES]]
+    # Of drift, what follows the colon is for those who read on.
+    heads = [one.what.split(": ")[0] if one.concepts else one.what for one in told[:_SHOWN_LINES]]
+    shown = [f"{_WORDS[one.severity]}: {plain(head)}." for one, head in zip(told, heads, strict=False)]
     more = [f"And {len(told) - _SHOWN_LINES} more, below."] if len(told) > _SHOWN_LINES else []
-    return (f"{said}.", *shown, *more, f"First: {told[0].do[0].lower()}{told[0].do[1:]}")
+    return (f"{said}.", *shown, *more, f"What to do first: {told[0].do[0].lower()}{told[0].do[1:]}")
 
 
 def _wrong(found: Judged) -> tuple[Block, ...]:
@@ -185,7 +188,11 @@ def _concepts(found: Judged) -> tuple[tuple[str, ...], ...]:
     moves: dict[str, dict[str, float]] = {}
     for effect in found.effects:
         moves.setdefault(effect.concept, {})[effect.against] = effect.moves
-    order = sorted(highest, key=lambda name: (-max(highest[name].values()), name))
+    places: dict[str, list[int]] = {}
+    for shift in found.shifts:
+        places.setdefault(shift.concept, []).append(_place(shift))
+    level = {name: max(held) if max(held) > 0 else min(held) for name, held in places.items()}
+    order = sorted(highest, key=lambda name: (-level[name], -max(highest[name].values()), name))
     moving = sorted(moves, key=lambda name: (-max(abs(move) for move in moves[name].values()), name))
     chosen = list(dict.fromkeys([*order[: _MOST_CONCEPTS - 5], *moving[:5]]))
     return tuple(
@@ -198,10 +205,13 @@ def _concepts(found: Judged) -> tuple[tuple[str, ...], ...]:
     )
 
 
+def _place(shift: Shift) -> int:
+    """Where it stands in a table: what only moves as it is expected to comes last."""
+    return -1 if shift.level == "note" else LEVELS.index(shift.level)
+
+
 def _by_size(shifts: Sequence[Shift]) -> list[Shift]:
-    return sorted(
-        shifts, key=lambda one: (-LEVELS.index(one.level), -one.found.beyond, one.feature, one.population)
-    )
+    return sorted(shifts, key=lambda one: (-_place(one), -one.found.beyond, one.feature, one.population))
 
 
 def _row(shift: Shift) -> tuple[str, ...]:
@@ -327,7 +337,7 @@ def _psi(value: float | None) -> str:
 
 
 def _points(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:+.2f}"
+    return "-" if value is None else points(value)
 
 
 def _day(as_of: str | None) -> str:

@@ -33,11 +33,11 @@ def came_of(
         Grid(
             "By matured night, the newest first: conversions within the horizon, whoever called; shares in %, with 95 % intervals",
             (
-                "night", "version", "open leads", "expected", "converted", "chance allows",
+                "night", "open leads", "expected", "converted", "chance allows",
                 "listed", "callable", "lift", "held out",
             ),
             tuple(_row(one) for one in reversed(rows[-_MOST_ROWS:])),
-            "lrrrrrrrrr",
+            "lrrrrrrrr",
         ),
         Words(
             "Lift is the listed leads' share over that of all who might have been called: it says how well the list chooses, "
@@ -94,7 +94,7 @@ def _drawing(rows: Sequence[Mapping[str, Any]]) -> Drawing:
 def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
     lift = "-" if one["lift"] is None else f"{one['lift']:.1f}"
     return (
-        one["as_of"][:10], one["model_version"], f"{one['open']['rows']:,}", f"{one['open']['expected']:.1f}",
+        one["as_of"][:10], f"{one['open']['rows']:,}", f"{one['open']['expected']:.1f}",
         f"{one['open']['conversions']:,}", f"{one['low']:.0f} to {one['high']:.0f}",
         _share(one["listed"]), _share(one["callable"]), lift, _share(one["held_out"]),
     )  # fmt: skip
@@ -103,4 +103,4 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
 def _share(group: Mapping[str, Any]) -> str:
     if group["rate"] is None:
         return "-"
-    return f"{100 * group['rate']:.1f} ({100 * group['low']:.1f} to {100 * group['high']:.1f}) of {group['rows']:,}"
+    return f"{100 * group['rate']:.1f} ({100 * group['low']:.1f} to {100 * group['high']:.1f})"
