@@ -29,7 +29,7 @@ from propensity.tour import true_probabilities
 
 FILES = {
     "scores.parquet", "list.parquet", "list.csv", "manifest.json",
-    "qualification.parquet", "nurture.csv", "referrals.csv", "suspects.csv", "overview.html",
+    "qualification.parquet", "nurture.csv", "referrals.csv", "suspects.csv", "overview.html", "profile.json",
     "crm/salesforce.csv", "crm/salesforce-left.csv", "crm/hubspot.csv", "crm/hubspot-left.csv",
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ import typer
 from propensity import __version__
 from propensity.errors import PropensityError, UsageError
 from propensity.terminal import ledger
+from propensity.terminal.monitor import monitor
 from propensity.terminal.options import (
     CODES,
     AsJson,
@@ -171,6 +172,9 @@ def explain(
     paths = configured(config, override).paths
     result = explained(lead_id, paths.out, night=out, quarantine=paths.quarantine, ledger=paths.ledger)
     show(as_json, result, explainscreen.show)
+
+
+app.command(epilog=f"Example: propensity monitor --config configs/demo.yaml --strict\n\n{CODES}")(monitor)
 
 
 @app.command(epilog=f"Example: propensity promote --config configs/demo.yaml\n\n{CODES}")

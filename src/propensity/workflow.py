@@ -17,6 +17,7 @@ from propensity.delivery.night import Written, night_of, write_night
 from propensity.errors import ModelError, RegistryError, UsageError
 from propensity.features.catalogue import parameters
 from propensity.features.frame import features_of
+from propensity.monitoring.night import PROFILE, night_profile
 from propensity.nights import Nights
 from propensity.recording import (
     evidence_of,
@@ -28,6 +29,7 @@ from propensity.recording import (
     recipe_warnings,
     standing_of,
     training_of,
+    with_reference,
     with_verdicts,
 )
 from propensity.results import (
@@ -89,7 +91,7 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
         trained = train_and_judge(
             frame, config, dated=session.canonical.dated, lineage=lineage, parameters=shaped
         )
-        trained = with_verdicts(trained, court)
+        trained = with_reference(with_verdicts(trained, court), frame, config.monitoring)
         progress.step("Writing the evidence pack")
         facts = facts_of(session, trained, court)
         page = evidence_of(facts)
@@ -167,6 +169,7 @@ def score(
         ):
             progress.step("Writing the lists")
             written = _write(session, ranking, scratch, moment, model, folder)
+            written.rows.update(_profiled(session, moment, model, bundle, ranking, scratch))
             told = _manifest(session, moment, model, bundle, ranking, written)
             manifest = deliver(scratch, folder, told, written.rows)
         nights.record(folder)
@@ -327,6 +330,26 @@ def _write(
     night = night_of(config, ranking, moment, model=f"{model.name} version {model.number}")
     nights = folder.resolve().parent
     return write_night(scratch, session.canonical.engine, ranking, night, config=config, nights=nights)
+
+
+def _profiled(
+    session: Session, moment: datetime | None, model: Version, bundle: Bundle, ranking: Ranking, scratch: Path
+) -> dict[str, int]:
+    """Leave what monitoring reads: counts alone."""
+    if ranking.profile is None:
+        return {}
+    found = night_profile(
+        session.canonical,
+        bundle,
+        as_of=shown(moment),
+        moment=moment,
+        data_through=shown(session.through),
+        model={"name": model.name, "version": model.number, "digest": bundle.digest},
+        profile=ranking.profile,
+        surprises=ranking.surprises,
+    )
+    write_figures(scratch / PROFILE, found, setting="paths.out", indent=None)
+    return {PROFILE: 1}
 
 
 def _manifest(

@@ -17,6 +17,7 @@ from propensity.config.features import ActivityType, FeaturesConfig
 from propensity.config.gate import GateConfig
 from propensity.config.lists import ListsConfig
 from propensity.config.model import ModelConfig
+from propensity.config.monitoring import MonitoringConfig
 from propensity.config.qualify import QualificationConfig
 from propensity.config.tables import (
     CsvOptions,
@@ -46,6 +47,7 @@ __all__ = [
     "LookupConfig",
     "Model",
     "ModelConfig",
+    "MonitoringConfig",
     "OutcomeConfig",
     "PathsConfig",
     "QualificationConfig",
@@ -198,7 +200,7 @@ class PathsConfig(Model):
     out: Path = Field(default=Path("out"), description="lists, one folder each, unless --out says otherwise")
     reports: Path = Field(
         default=Path("reports"),
-        description="what is reported: the evidence pack of each training, `backtest.json`",
+        description="what is reported: the evidence pack of each training, `backtest.json`, `monitor.html` and its history",
     )
     quarantine: Path = Field(
         default=Path("out/quarantine"), description="rows that broke a rule, one file a table"
@@ -235,6 +237,7 @@ class Config(Model):
     qualification: QualificationConfig = QualificationConfig()
     lists: ListsConfig = ListsConfig()
     backtest: BacktestConfig = BacktestConfig()
+    monitoring: MonitoringConfig = MonitoringConfig()
     tracking: TrackingConfig = TrackingConfig()
     paths: PathsConfig = PathsConfig()
     engine: EngineConfig = EngineConfig()

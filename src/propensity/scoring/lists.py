@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
-from propensity.scoring.assign import LISTED, Candidate, Place, Reps, assign
-from propensity.scoring.causes import CAUSES, HELD_OUT, SAME_PERSON, WORDS
+from propensity.scoring.assign import Reps
+from propensity.scoring.causes import CAUSES, SAME_PERSON, WORDS
 from propensity.scoring.changed import CHANGED, changes
 from propensity.scoring.exports import Exports, exports
 from propensity.scoring.funnel import KEYS, Funnel, funnel
-from propensity.scoring.gate import gate, silenced
+from propensity.scoring.gate import LEAD, gate, positions, silenced
 from propensity.scoring.persons import persons
+from propensity.scoring.places import assigned, holdout, owners
+from propensity.scoring.profile import NightProfile
 from propensity.scoring.qualify import LIST_MORE, OFF_LIST, SCORE_MORE, Qualified, qualify
 from propensity.scoring.question import QUESTION, counted, questions
 from propensity.scoring.rank import CONTACT, in_order, ranked
@@ -29,28 +31,19 @@ from propensity.scoring.recent import recent_acts
 from propensity.scoring.score import ScoredParts, feature_parts, score_parts
 from propensity.scoring.surprises import Surprises
 from propensity.scoring.trend import TREND, with_trend
-from propensity.stats.contrast import smallest_difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import ibis.expr.types as ir
 
-    from propensity.config.lists import ListsConfig
     from propensity.features.frame import FeatureQuery
     from propensity.model.bundle import Bundle
     from propensity.scoring.ledger import Night
     from propensity.sources.canonical import Canonical
 
 _TOLD = tuple(name for pair in zip(TOLD, ACTS, strict=True) for name in pair)
-_SHOWN_DECIMALS = 6
 """The order of a sum of floats must not show."""
-ASSIGNED = pa.schema(
-    [
-        ("lead_id", pa.string()), ("rep", pa.string()), ("rep_rank", pa.int64()), ("left_out", pa.string()),
-        ("selection", pa.string()), ("selection_probability", pa.float64()),
-    ]
-)  # fmt: skip
 LIST_COLUMNS = (
     "rank", "rep", "rep_rank", "lead_id", "contact_name", "title", "company", "email", "phone", "tier", "probability",
     "probability_low", "probability_high", "evidence", *_TOLD, *LIST_MORE, *QUESTION,
@@ -98,6 +91,8 @@ class Ranking:
         Criterion to the listed leads that are asked about it.
     holdout
         The randomised holdout of the night, and the smallest effect it can show (JSON types); None where there is none.
+    profile
+        What the open leads look like, for monitoring; None where nobody asked.
     """
 
     scores: ir.Table
@@ -111,6 +106,7 @@ class Ranking:
     funnel: Funnel
     questions: dict[str, int]
     holdout: dict[str, Any] | None = None
+    profile: NightProfile | None = None
 
     @property
     def scored(self) -> int:
@@ -148,6 +144,7 @@ def rank_leads(
     Memory is bounded by `lists.batch_rows`: features pass through disk, and the engine sorts.
     """
     folder = Path(tempfile.mkdtemp(prefix="propensity-score-"))
+    profile = NightProfile(bundle, _open(query.canonical, as_of))
     try:
         parts = score_parts(
             query,
@@ -156,8 +153,10 @@ def rank_leads(
             batch_rows=query.canonical.config.lists.batch_rows,
             threads=threads,
             progress=progress,
+            profile=profile,
         )
-        yield rank_parts(query, bundle, parts, as_of, threads=threads, before=before)
+        ranking = rank_parts(query, bundle, parts, as_of, threads=threads, before=before)
+        yield replace(ranking, profile=profile)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -180,7 +179,7 @@ def rank_parts(
     rules = canonical.config.lists
     if capacity is not None:
         rules = rules.model_copy(update={"capacity": capacity})
-    reps = Reps(rules, _owners(canonical) if rules.owners_are_reps else ())
+    reps = Reps(rules, owners(canonical) if rules.owners_are_reps else ())
     told_by_reps = None if before.reported is None else engine.register("reported", before.reported)
     gated: Any = engine.materialise(
         gate(canonical, as_of, people=persons(canonical), reported=told_by_reps), "gated"
@@ -194,7 +193,7 @@ def rank_parts(
     ranks: Any = engine.materialise(
         ranked(canonical, engine.read_parts(parts.scores), leaving), "ranked_only"
     )
-    placed = engine.register("assigned", _assigned(canonical, ranks, qualified, reps, rules, as_of))
+    placed = engine.register("assigned", assigned(canonical, ranks, qualified, reps, rules, as_of))
     scores = ranks.left_join(placed, "lead_id").drop("lead_id_right")
     scores = scores.left_join(found.select("lead_id", *LIST_MORE), "lead_id").drop("lead_id_right")
     scores = with_trend(canonical, scores, before.night)
@@ -219,7 +218,7 @@ def rank_parts(
         out,
         _funnel(query, table, qualified, out),
         counted(asked),
-        _holdout(canonical, table),
+        holdout(canonical, table),
     )
 
 
@@ -243,85 +242,11 @@ def _explained(
     return listed.left_join(engine.register("moved", moved), "lead_id").drop("lead_id_right")
 
 
-def _holdout(canonical: Canonical, table: Any) -> dict[str, Any] | None:
-    """Called and held-out leads of the same ranks, and the smallest difference that this one night can show."""
-    share = canonical.config.lists.holdout.share
-    if not share:
-        return None
-    drawn = table.filter(table["selection"].isin([LISTED, HELD_OUT]))
-    unit = ibis.coalesce(drawn["account_id"], ibis.literal("\x1f") + drawn["lead_id"])
-    sizes = drawn.group_by("selection", unit=unit).aggregate(leads=drawn.count())
-    rows = canonical.engine.collect(sizes.order_by("selection", "unit")).to_pylist()
-    mean: Any = canonical.engine.collect(drawn["probability"].mean().as_table()).column(0)[0].as_py()
-    called, held = ([row["leads"] for row in rows if row["selection"] == kind] for kind in (LISTED, HELD_OUT))
-    smallest = smallest_difference(mean or 0.0, called, held) if called and held else None
-    return {
-        "share": share,
-        "called": {"leads": sum(called), "accounts": len(called)},
-        "held_out": {"leads": sum(held), "accounts": len(held)},
-        "smallest_difference_shown": None if smallest is None else round(smallest, _SHOWN_DECIMALS),
-    }
-
-
-def _owners(canonical: Canonical) -> list[str]:
-    leads: Any = canonical.tables["leads"]
-    names = leads.filter(leads["owner"].notnull()).select("owner").distinct().order_by("owner")
-    return canonical.engine.collect(names)["owner"].to_pylist()
-
-
-def _assigned(
-    canonical: Canonical,
-    ranks: Any,
-    qualified: Qualified,
-    reps: Reps,
-    rules: ListsConfig,
-    as_of: datetime | None,
-) -> pa.Table:
-    """ASSIGNED, a row a callable lead, by rank."""
-    facts: Any = qualified.facts
-    places = facts.select(
-        "lead_id",
-        "product",
-        "source",
-        industry=facts["account_industry"],
-        country=ibis.coalesce(facts["country"], facts["account_country"]),
-        region=ibis.coalesce(facts["region"], facts["account_region"]),
-    )
-    waiting = ranks.filter(ranks["rank"].notnull()).select("lead_id", "account_id", "owner", "rank")
-    waiting = waiting.left_join(places, "lead_id").drop("lead_id_right").order_by("rank")
-    rows = canonical.engine.collect(waiting).to_pylist()
-    candidates = [
-        Candidate(
-            row["lead_id"],
-            f"lead {row['lead_id']}" if row["account_id"] is None else f"account {row['account_id']}",
-            row["owner"],
-            (row["country"], row["region"], row["industry"], row["product"], row["source"]),
-        )
-        for row in rows
-    ]
-    night = "" if as_of is None else as_of.isoformat()
-    return _placed(candidates, assign(candidates, reps, rules, night=night), reps)
-
-
-def _placed(candidates: list[Candidate], places: list[Place], reps: Reps) -> pa.Table:
-    count = [0] * len(reps.names)
-    rows: list[dict[str, Any]] = []
-    for lead, place in zip(candidates, places, strict=True):
-        number = None
-        if place.rep is not None:
-            count[place.rep] += 1
-            number = count[place.rep]
-        rows.append(
-            {
-                "lead_id": lead.lead_id,
-                "rep": None if place.rep is None else reps.names[place.rep],
-                "rep_rank": number,
-                "left_out": place.removed,
-                "selection": place.selection,
-                "selection_probability": place.probability,
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=ASSIGNED)
+def _open(canonical: Canonical, as_of: datetime | None) -> pa.Array:
+    """Ids of the leads that a snapshot of a training would hold at as_of, as far as was known."""
+    places: Any = positions(canonical, as_of)
+    found = canonical.engine.collect(places.filter(places["position"] == LEAD).select("lead_id"))
+    return found["lead_id"].combine_chunks()
 
 
 def _because(table: Any) -> Any:

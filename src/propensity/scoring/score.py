@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from propensity.features.frame import FeatureQuery
     from propensity.features.spec import Feature
     from propensity.model.bundle import Bundle
+    from propensity.scoring.profile import NightProfile
 
 _HASH_BYTES = 8
 SCORE_COLUMNS = (
@@ -46,6 +47,7 @@ def score_parts(
     batch_rows: int,
     threads: int | None,
     progress: Callable[[int], None] = lambda _: None,
+    profile: NightProfile | None = None,
 ) -> ScoredParts:
     """Stream the features of a spine through the model, part by part.
 
@@ -63,6 +65,8 @@ def score_parts(
         Of the model; all cores where None.
     progress
         Called after each part with the number of leads in it.
+    profile
+        Counts what the leads look like, where that is wanted.
     """
     scores, features = folder / "scores", folder / "features"
     scores.mkdir()
@@ -71,20 +75,22 @@ def score_parts(
     widest = query.canonical.config.lists.widest_interval
     for number, batch in enumerate(query.stream(batch_rows)):
         margin = bundle.margin(batch, threads=threads or 0)
-        probability = bundle.probability(margin)
+        probability, ties = bundle.probability(margin), tie_breaks(batch["lead_id"])
         table = batch.select(["lead_id", "account_id", "as_of"])
         for name, values in (
             ("margin", margin),
             ("probability", probability),
             *_sureness(bundle, margin, probability, widest=widest),
             ("tier", pa.array(bundle.tiers.of(probability).tolist(), pa.string())),
-            ("tie", tie_breaks(batch["lead_id"])),
+            ("tie", ties),
         ):
             table = table.append_column(name, pa.array(values))
         pq.write_table(table, scores / f"{number:06d}.parquet")
         pq.write_table(batch, features / f"{number:06d}.parquet", compression="lz4")
         rows += batch.num_rows
         surprises.see(batch)
+        if profile is not None:
+            profile.see(batch, margin=margin, probability=probability, ties=ties)
         progress(batch.num_rows)
     return ScoredParts(scores, features, rows, surprises)
 
