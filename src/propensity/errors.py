@@ -5,13 +5,16 @@ PropensityError
 │   └── ConfigError       2   the YAML file
 ├── DataError             3   the data were refused
 │   ├── SourceError       3   a file or table is missing or unreadable
+│   │   └── SourceUnavailable 3   ... at this moment: it may pass
 │   ├── SchemaError       3   columns are missing, or mapped twice
 │   ├── ContractError     3   too many rows break a rule
-│   └── HistoryError      3   nothing to learn from: no matured snapshot, one class
+│   ├── HistoryError      3   nothing to learn from: no matured snapshot, one class
+│   └── NightRefused      3   the data are stale, reach less far than last night, or a table's rows are off
 ├── ModelError            4   no usable model
 │   ├── BundleError       4   a saved model is damaged or unreadable
 │   ├── FeatureMismatch   4   the model wants other features than the data give
 │   └── RegistryError     4   the registry has no such model, or does not answer
+│       └── RegistryUnavailable 4   ... it does not answer: it may pass
 ├── DeliveryError         5   scored, but the list could not be written
 ├── StrictError           6   done with warnings, under --strict
 ├── PromotionRefused      7   a check of the gate speaks against the challenger
@@ -24,9 +27,13 @@ from __future__ import annotations
 
 
 class PropensityError(Exception):
-    """Base of everything that propensity raises on purpose; `exit_code` is the process's answer."""
+    """Base of everything that propensity raises on purpose; `exit_code` is the process's answer.
+
+    `may_pass` says whether the same might work a little later: only then is it worth another try.
+    """
 
     exit_code = 1
+    may_pass = False
 
 
 class UsageError(PropensityError):
@@ -49,6 +56,12 @@ class SourceError(DataError):
     """A file, database or table is missing, empty or unreadable."""
 
 
+class SourceUnavailable(SourceError):  # noqa: N818 - the name says what happened
+    """A database does not answer, or a file is being written: the same may work a little later."""
+
+    may_pass = True
+
+
 class SchemaError(DataError):
     """A required column is missing, or a mapping names a column that does not exist."""
 
@@ -59,6 +72,10 @@ class ContractError(DataError):
 
 class HistoryError(DataError):
     """The history holds nothing to learn from or nothing to score."""
+
+
+class NightRefused(DataError):  # noqa: N818
+    """The data are stale, reach less far than an earlier night's, or a table has far more or fewer rows."""
 
 
 class ModelError(PropensityError):
@@ -77,6 +94,12 @@ class FeatureMismatch(ModelError):  # noqa: N818 - the name says what happened
 
 class RegistryError(ModelError):
     """The registry does not hold the model that was asked for, or does not answer."""
+
+
+class RegistryUnavailable(RegistryError):  # noqa: N818
+    """The registry does not answer: the same may work a little later."""
+
+    may_pass = True
 
 
 class DeliveryError(PropensityError):

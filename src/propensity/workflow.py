@@ -142,26 +142,45 @@ def score(
     progress = progress or Progress()
     model, bundle = load_model(config, version, progress)
     with opened(config, progress) as session:
-        moment = as_of if as_of is not None else session.through
-        if as_of is not None and not session.canonical.dated:
-            raise UsageError("--as-of needs leads with dates; these have none. Leave it out.")
-        progress.step("Scoring, ranking and explaining")
-        query = features_of(session.canonical, scoring_spine(session.canonical, moment))
-        refuse_other_features(bundle, query.features, query.spec_hash, parameters(session.canonical))
-        folder = out if out is not None else config.paths.out / (f"{moment:%Y-%m-%d}" if moment else "list")
-        with (
-            staged(folder) as scratch,
-            rank_leads(
-                query,
-                bundle,
-                moment,
-                threads=config.engine.threads,
-                progress=progress.advance,
-            ) as ranking,
-        ):
-            rows = _write(session, ranking, scratch)
-            manifest = deliver(scratch, folder, _manifest(session, moment, model, bundle, ranking), rows)
-        return _scored(session, moment, model, ranking, folder, manifest)
+        return score_on(session, model, bundle, out=out, as_of=as_of, progress=progress)
+
+
+def score_on(
+    session: Session,
+    model: Version,
+    bundle: Bundle,
+    *,
+    out: Path | None = None,
+    as_of: datetime | None = None,
+    progress: Progress,
+) -> ScoreResult:
+    """What `score` does, on data that are open already and with a model at hand."""
+    config = session.canonical.config
+    moment = as_of if as_of is not None else session.through
+    if as_of is not None and not session.canonical.dated:
+        raise UsageError("--as-of needs leads with dates; these have none. Leave it out.")
+    progress.step("Scoring, ranking and explaining")
+    query = features_of(session.canonical, scoring_spine(session.canonical, moment))
+    refuse_other_features(bundle, query.features, query.spec_hash, parameters(session.canonical))
+    folder = out if out is not None else night_folder(config, moment)
+    with (
+        staged(folder) as scratch,
+        rank_leads(
+            query,
+            bundle,
+            moment,
+            threads=config.engine.threads,
+            progress=progress.advance,
+        ) as ranking,
+    ):
+        rows = _write(session, ranking, scratch)
+        manifest = deliver(scratch, folder, _manifest(session, moment, model, bundle, ranking), rows)
+    return _scored(session, moment, model, ranking, folder, manifest)
+
+
+def night_folder(config: Config, moment: datetime | None) -> Path:
+    """Where the list of one instant belongs."""
+    return config.paths.out / (f"{moment:%Y-%m-%d}" if moment else "list")
 
 
 def _scored(

@@ -16,6 +16,7 @@ from propensity.config.features import ActivityType, FeaturesConfig
 from propensity.config.gate import GateConfig
 from propensity.config.lists import ListsConfig
 from propensity.config.model import ModelConfig
+from propensity.config.nightly import NightlyConfig
 from propensity.config.qualify import QualificationConfig
 from propensity.config.tables import (
     CsvOptions,
@@ -45,6 +46,7 @@ __all__ = [
     "LookupConfig",
     "Model",
     "ModelConfig",
+    "NightlyConfig",
     "OutcomeConfig",
     "PathsConfig",
     "QualificationConfig",
@@ -197,6 +199,25 @@ class PathsConfig(Model):
         default=Path("out/ledger"),
         description="what was listed, night by night, and what reps reported; only ever added to",
     )
+    state: Path | None = Field(
+        default=None,
+        description="of unattended runs: the lock, `last-run.json`, and the list of a night that could not be delivered; "
+        "`state` in `out` by default",
+    )
+    logs: Path | None = Field(
+        default=None,
+        description="one file of JSON lines for each unattended run; `logs` in `out` by default",
+    )
+
+    @property
+    def state_folder(self) -> Path:
+        """Where unattended runs keep what the next one must know."""
+        return self.out / "state" if self.state is None else self.state
+
+    @property
+    def logs_folder(self) -> Path:
+        """Where unattended runs log."""
+        return self.out / "logs" if self.logs is None else self.logs
 
 
 class EngineConfig(Model):
@@ -224,6 +245,7 @@ class Config(Model):
     gate: GateConfig = GateConfig()
     qualification: QualificationConfig = QualificationConfig()
     lists: ListsConfig = ListsConfig()
+    nightly: NightlyConfig = NightlyConfig()
     backtest: BacktestConfig = BacktestConfig()
     tracking: TrackingConfig = TrackingConfig()
     paths: PathsConfig = PathsConfig()
