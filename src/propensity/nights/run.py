@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
-from propensity.errors import PropensityError
+from propensity.errors import DeliveryError, PropensityError
 from propensity.nights.events import Log, Logged, forget_old_logs, told
 from propensity.nights.lock import held
 from propensity.nights.notify import notified
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from propensity.config import Config
 
 UNEXPECTED, INTERRUPTED = 1, 130
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+"""What a disk says that takes no more, or does not let us."""
 
 
 @dataclass
@@ -106,7 +109,7 @@ def unattended(
             wait_seconds=config.nightly.wait_seconds,
         ):
             try:
-                work(run)
+                _do(work, run)
             except BaseException as raised:  # noqa: BLE001 - raised again below, once it is told
                 error = raised
             ended = _ended(command, run, error, strict=strict)
@@ -121,6 +124,18 @@ def unattended(
     if error is not None and not isinstance(error, PropensityError):
         raise error
     return ended
+
+
+def _do(work: Callable[[Run], None], run: Run) -> None:
+    try:
+        work(run)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise DeliveryError(
+            f"{error.filename or 'a file'} could not be written: {error.strerror}. Make room or mend the permissions, and run "
+            "again."
+        ) from error
 
 
 def _ended(command: str, run: Run, error: BaseException | None, *, strict: bool) -> Told:
