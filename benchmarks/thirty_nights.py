@@ -7,6 +7,7 @@ night, or a refusal with the right code and the last good list as it was. The la
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import time
 from collections import Counter
@@ -107,7 +108,10 @@ def nights(options: argparse.Namespace, place: Path) -> int:
                 tally.wrong.append("the retrain did not pass the gate")
         say(f"night {night:2}: {said}  [{time.monotonic() - begun:.0f} s]")
     judged(house, tally, drift_reported)
-    say(f"{time.monotonic() - begun:.0f} seconds in all")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    say(
+        f"{time.monotonic() - begun:.0f} seconds in all, of which the runs computed {used.ru_utime + used.ru_stime:.0f}"
+    )
     for wrong in tally.wrong:
         say(f"WRONG: {wrong}")
     print(tally.line(), flush=True)
@@ -173,7 +177,7 @@ def judged(house: House, tally: Tally, drift_reported: int | None) -> None:
     }
     for name, which in parts.items():
         ratio, low, high = house.calibration(which, Z)
-        if ratio != ratio:
+        if np.isnan(ratio):
             continue
         within = low <= CALIBRATION_RATIO and high >= 1 / CALIBRATION_RATIO
         say(

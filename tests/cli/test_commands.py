@@ -14,7 +14,7 @@ import pytest
 import propensity
 from cli.conftest import CONFIG, run
 
-COMMANDS = ["check", "train", "backtest", "score", "promote", "rollback", "demo"]
+COMMANDS = ["check", "train", "backtest", "score", "promote", "rollback", "nightly", "retrain", "demo"]
 HEAVY = ["mlflow", "lightgbm", "sklearn", "pandas", "ibis", "duckdb", "pyarrow", "matplotlib", "scipy"]
 
 
