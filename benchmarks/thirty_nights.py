@@ -69,6 +69,8 @@ def main() -> int:
     parser.add_argument("--leads", type=int, default=5_000)
     parser.add_argument("--months", type=int, default=8)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--drift", type=int, default=DRIFT_NIGHT, help="first night of the changed inputs")
+    parser.add_argument("--retrain", type=int, default=RETRAIN_NIGHT, help="night of the retraining")
     parser.add_argument("--no-faults", action="store_true")
     parser.add_argument("--keep", type=Path, help="work here, and leave what the nights wrote")
     options = parser.parse_args()
@@ -82,11 +84,11 @@ def main() -> int:
 def nights(options: argparse.Namespace, place: Path) -> int:
     """All nights below `place`."""
     begun = time.monotonic()
-    span = first_night(options.nights, DRIFT_NIGHT)
+    span = first_night(options.nights, options.drift)
     crm = Crm(span, leads=options.leads, months=options.months, after_days=AFTER_DAYS, seed=options.seed)
     house = House(place, crm, HORIZON_DAYS)
     rng = np.random.default_rng(options.seed)
-    planned = {} if options.no_faults else faults_of(span.nights, rng, clear={DRIFT_NIGHT, RETRAIN_NIGHT})
+    planned = {} if options.no_faults else faults_of(span.nights, rng, clear={options.drift, options.retrain})
     say(
         f"{options.leads:,} leads; faults on nights {', '.join(f'{night} {planned[night]}' for night in sorted(planned))}"
     )
@@ -97,9 +99,9 @@ def nights(options: argparse.Namespace, place: Path) -> int:
     for night in range(1, span.nights + 1):
         crm.export(night, house.data)
         said = one_night(house, tally, night, planned.get(night), rng)
-        if drift_reported is None and night >= DRIFT_NIGHT and house.drift_reported():
+        if drift_reported is None and night >= options.drift and house.drift_reported():
             drift_reported = night
-        if night == RETRAIN_NIGHT:
+        if night == options.retrain:
             ended = house.run("retrain", night)
             house.expect(tally, 0, ended, "the retrain")
             told = ended.told or {}
@@ -107,7 +109,7 @@ def nights(options: argparse.Namespace, place: Path) -> int:
             if not told.get("promoted"):
                 tally.wrong.append("the retrain did not pass the gate")
         say(f"night {night:2}: {said}  [{time.monotonic() - begun:.0f} s]")
-    judged(house, tally, drift_reported)
+    judged(house, tally, options, drift_reported)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     say(
         f"{time.monotonic() - begun:.0f} seconds in all, of which the runs computed {used.ru_utime + used.ru_stime:.0f}"
@@ -168,12 +170,12 @@ def check_fault(
         tally.wrong.append(f"night {night}, {fault}: {', '.join(half)} is half a list under a final name")
 
 
-def judged(house: House, tally: Tally, drift_reported: int | None) -> None:
+def judged(house: House, tally: Tally, options: argparse.Namespace, drift_reported: int | None) -> None:
     """Calibration of the lists once their outcomes are known: before the drift, with it, and after the retrain."""
     parts = {
-        "before the drift": range(1, DRIFT_NIGHT),
-        "drifted": range(DRIFT_NIGHT, RETRAIN_NIGHT + 1),
-        "retrained": range(RETRAIN_NIGHT + 1, tally.nights + 1),
+        "before the drift": range(1, options.drift),
+        "drifted": range(options.drift, options.retrain + 1),
+        "retrained": range(options.retrain + 1, tally.nights + 1),
     }
     for name, which in parts.items():
         ratio, low, high = house.calibration(which, Z)
@@ -187,11 +189,11 @@ def judged(house: House, tally: Tally, drift_reported: int | None) -> None:
             tally.wrong.append(f"calibration {name} lies out of bounds: {ratio:.2f}")
     if not house.monitors:
         say("drift: no monitoring in this build, so nobody could report it")
-    elif tally.nights >= DRIFT_NIGHT + REPORT_WITHIN:
-        say(f"drift of night {DRIFT_NIGHT} reported on night {drift_reported}")
-        if drift_reported is None or drift_reported >= DRIFT_NIGHT + REPORT_WITHIN:
+    elif tally.nights >= options.drift + REPORT_WITHIN:
+        say(f"drift of night {options.drift} reported on night {drift_reported}")
+        if drift_reported is None or drift_reported >= options.drift + REPORT_WITHIN:
             tally.wrong.append(
-                f"the drift of night {DRIFT_NIGHT} was not reported within {REPORT_WITHIN} nights"
+                f"the drift of night {options.drift} was not reported within {REPORT_WITHIN} nights"
             )
 
 
