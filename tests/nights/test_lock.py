@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import run
-from nights.conftest import NOW
+from nights.conftest import NOW, Place
 from propensity.errors import DeliveryError, LockError
 from propensity.nights.lock import LOCK, held
 
@@ -45,7 +45,9 @@ def holder(tmp_path: Path):
         process.kill()
 
 
-def test_a_second_run_ends_with_8_and_says_who_holds_the_lock_since_when(place, holder):
+def test_a_second_run_ends_with_8_and_says_who_holds_the_lock_since_when(small_world, tmp_path, holder):
+    # Nothing is read before the lock is held, so there need be no champion.
+    place = Place(small_world, tmp_path / "champion", tmp_path)
     state = place.folder / "state"
     state.joinpath("last-run.json").write_text("{}")
     ended = run("nightly", *place.settings(), "--now", NOW, "--json")

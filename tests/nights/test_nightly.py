@@ -105,6 +105,24 @@ def test_data_that_reach_too_short_are_refused_and_the_last_list_is_named(night,
     assert [step.status for step in told.steps] == ["done", "failed"]
 
 
+def test_a_refusal_shows_no_values_of_the_data(place, tmp_path):
+    world = tmp_path / "world"
+    shutil.copytree(place.world, world)
+    rows = (world / "leads.csv").read_text(encoding="utf-8").splitlines()
+    number = rows[0].replace('"', "").split(",").index("created_at")
+    broken = [row.split(",") for row in rows[1:60]]
+    for row in broken:
+        row[number] = "ada.planted@example.com"
+    (world / "leads.csv").write_text(
+        "\n".join([rows[0], *(",".join(row) for row in broken), *rows[60:]]), encoding="utf-8"
+    )
+    ended = run("nightly", *place.settings(f"data.folder={world}"), "--now", NOW)
+    assert ended.code == 3
+    assert "created_at is not a date or time" in ended.out + ended.err
+    written = [path.read_text() for name in ("logs", "state") for path in (place.folder / name).iterdir()]
+    assert not [text for text in (ended.out, ended.err, *written) if "planted" in text]
+
+
 @pytest.fixture
 def own_models(champion_place, tmp_path):
     """The champion's cache, to be spoiled."""

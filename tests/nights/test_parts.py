@@ -13,16 +13,16 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from propensity.config.nightly import NightlyConfig, NotifyConfig, RetryConfig, VolumeConfig
-from propensity.errors import NightRefused, SourceError, SourceUnavailable
-from propensity.nights.events import Log
+from propensity.errors import ContractError, NightRefused, RegistryError, SourceError, SourceUnavailable
+from propensity.nights.events import Log, told
 from propensity.nights.freshness import refuse_backwards, refuse_stale, refuse_volumes
 from propensity.nights.notify import notified
 from propensity.nights.past import PastNight, past_nights
-from propensity.nights.retention import forget_old_nights, old_nights
+from propensity.nights.retention import forget_old_nights, forget_scratch, old_nights
 from propensity.nights.retry import persisted
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -117,6 +117,7 @@ def test_old_nights_go_and_everything_else_stays(tmp_path):
     assert forget_old_nights(tmp_path, None) == ()
 
 
+@settings(max_examples=25, deadline=None)
 @given(damaged=st.lists(st.booleans(), min_size=1, max_size=6), keep=st.integers(1, 7))
 def test_the_newest_good_list_is_never_deleted(tmp_path_factory, damaged, keep):
     out = tmp_path_factory.mktemp("out")
@@ -127,6 +128,24 @@ def test_the_newest_good_list_is_never_deleted(tmp_path_factory, damaged, keep):
     good = [night.folder.name for night in nights if night.whole()]
     assert not good or good[-1] not in gone
     assert not gone & {night.folder.name for night in nights[-keep:]}
+
+
+def test_what_a_dead_run_left_goes_after_a_day(tmp_path):
+    for path in (tmp_path / ".partial-a", tmp_path / "2026-06-01" / ".partial-b"):
+        path.mkdir(parents=True)
+    written = datetime.fromtimestamp((tmp_path / ".partial-a").stat().st_mtime, UTC)
+    assert forget_scratch(tmp_path, written + timedelta(hours=23)) == 0
+    assert forget_scratch(tmp_path, written + timedelta(hours=25)) == 2
+    assert [path.name for path in tmp_path.rglob("*")] == ["2026-06-01"]
+
+
+def test_what_is_said_of_an_error_outside_the_screen_holds_no_values():
+    said = told(
+        ContractError("leads: the table's 9 rows, such as row 3: 'Ada', \"O'Brien\"; the rule's examples")
+    )
+    assert said == "leads: the table's 9 rows, such as row 3: '...', '...'; the rule's examples"
+    assert told(RegistryError("postgresql://ann:s3cret@db")) == "postgresql://***@db"
+    assert told(ValueError("Ada")) == "ValueError, which propensity did not expect"
 
 
 def test_what_may_pass_is_tried_again_and_nothing_else_is():

@@ -20,7 +20,8 @@ from propensity.session import Progress
 from propensity.tracking.masking import mask
 
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
-_QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
+# An apostrophe within a word opens nothing.
+_QUOTED = re.compile(r"(?<!\w)(?:'[^'\n]*'|\"[^\"\n]*\")(?!\w)")
 _LOG_NAME = re.compile(r"^\d{8}T\d{6}Z-\d+(?:-[a-z]+)?\.jsonl$")
 _LONGEST = 2_000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,14 +11,13 @@ from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
-from propensity.delivery.lists import staged
 from propensity.errors import DeliveryError, PropensityError
 from propensity.nights.after import LATE, Late, Night
 from propensity.nights.champion import InUse, champion_in_use
 from propensity.nights.events import told
 from propensity.nights.freshness import refuse_backwards, refuse_stale, refuse_volumes
 from propensity.nights.past import past_nights
-from propensity.nights.retention import forget_old_nights
+from propensity.nights.retention import forget_old_nights, forget_scratch
 from propensity.nights.retry import persisted
 from propensity.nights.run import Run, unattended
 from propensity.results import shown
@@ -123,7 +123,6 @@ def _listed(run: Run, session: Session, model: InUse, as_of: datetime | None) ->
     """
     folder = night_folder(run.config, as_of if as_of is not None else session.through)
     try:
-        _probe(folder)
         scored = _score(run, session, model, as_of, folder)
     except DeliveryError as error:
         kept = run.config.paths.state_folder / UNDELIVERED / folder.name
@@ -136,6 +135,8 @@ def _listed(run: Run, session: Session, model: InUse, as_of: datetime | None) ->
             f"{error} Scores and list are kept in {kept}. Make room or mend the permissions, and run again: the same data "
             "give the same list."
         ) from error
+    # What could not be delivered on this night or before is superseded now.
+    shutil.rmtree(run.config.paths.state_folder / UNDELIVERED, ignore_errors=True)
     run.warn(*scored.warnings)
     run.facts |= {
         "as_of": shown(scored.as_of),
@@ -146,15 +147,6 @@ def _listed(run: Run, session: Session, model: InUse, as_of: datetime | None) ->
         "manifest": str(scored.manifest),
     }
     return scored
-
-
-def _probe(folder: Path) -> None:
-    """Find out before the work whether the list's place takes files; an empty folder is not left behind."""
-    new = not folder.exists()
-    with staged(folder):
-        pass
-    if new:
-        folder.rmdir()
 
 
 def _score(run: Run, session: Session, model: InUse, as_of: datetime | None, out: Path) -> ScoreResult:
@@ -185,6 +177,7 @@ def _late(run: Run, late: Late, night: Night) -> None:
 
 def _forget(run: Run, facts: dict[str, object]) -> None:
     try:
+        forget_scratch(run.config.paths.out, run.log.now)
         gone = forget_old_nights(run.config.paths.out, run.config.nightly.keep_nights)
         facts["note"] = f"{len(gone)} old lists deleted" if gone else ""
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from propensity.nights.past import NIGHT, past_nights
 if TYPE_CHECKING:
     from propensity.nights.past import PastNight
 
-_GOING = ".removed-"
+_GOING, _SCRATCH = ".removed-", ".partial-"
+_SURELY_DEAD = timedelta(days=1)
 
 
 def forget_old_nights(out: Path, keep: int | None) -> tuple[str, ...]:
@@ -37,6 +39,15 @@ def forget_old_nights(out: Path, keep: int | None) -> tuple[str, ...]:
         night.folder.rename(going)
         shutil.rmtree(going, ignore_errors=True)
     return tuple(night.folder.name for night in gone)
+
+
+def forget_scratch(out: Path, now: datetime) -> int:
+    """Delete what runs that died left half-written below `out`, a day later: a run that still lives may own what is newer."""
+    found = [path for pattern in (f"{_SCRATCH}*", f"*/{_SCRATCH}*") for path in out.glob(pattern)]
+    dead = [path for path in found if path.lstat().st_mtime < (now - _SURELY_DEAD).timestamp()]
+    for path in dead:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(dead)
 
 
 def old_nights(nights: Sequence[PastNight], keep: int) -> tuple[PastNight, ...]:
