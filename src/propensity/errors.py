@@ -5,7 +5,7 @@ PropensityError
 │   └── ConfigError       2   the YAML file
 ├── DataError             3   the data were refused
 │   ├── SourceError       3   a file or table is missing or unreadable
-│   │   └── SourceUnavailable 3   ... at this moment: it may pass
+│   │   └── SourceUnavailable  3   a database does not answer, or a file is being written: transient
 │   ├── SchemaError       3   columns are missing, or mapped twice
 │   ├── ContractError     3   too many rows break a rule
 │   ├── HistoryError      3   nothing to learn from: no matured snapshot, one class
@@ -14,26 +14,25 @@ PropensityError
 │   ├── BundleError       4   a saved model is damaged or unreadable
 │   ├── FeatureMismatch   4   the model wants other features than the data give
 │   └── RegistryError     4   the registry has no such model, or does not answer
-│       └── RegistryUnavailable 4   ... it does not answer: it may pass
+│       └── RegistryUnavailable  4   it does not answer: transient
 ├── DeliveryError         5   scored, but the list could not be written
 ├── StrictError           6   done with warnings, under --strict
 ├── PromotionRefused      7   a check of the gate speaks against the challenger
 └── LockError             8   another run holds the lock
 
-Every message says what is missing, what was found, and the next step.
+Every message says what is missing, what was found, and the next step. What is `transient` may pass by itself: the same run,
+a little later, may succeed.
 """
 
 from __future__ import annotations
 
 
 class PropensityError(Exception):
-    """Base of everything that propensity raises on purpose; `exit_code` is the process's answer.
-
-    `may_pass` says whether the same might work a little later: only then is it worth another try.
-    """
+    """Base of everything that propensity raises on purpose; `exit_code` is the process's answer."""
 
     exit_code = 1
-    may_pass = False
+    transient = False
+    """Whether waiting may help, so that a nightly job tries again."""
 
 
 class UsageError(PropensityError):
@@ -59,7 +58,7 @@ class SourceError(DataError):
 class SourceUnavailable(SourceError):  # noqa: N818 - the name says what happened
     """A database does not answer, or a file is being written: the same may work a little later."""
 
-    may_pass = True
+    transient = True
 
 
 class SchemaError(DataError):
@@ -99,7 +98,7 @@ class RegistryError(ModelError):
 class RegistryUnavailable(RegistryError):  # noqa: N818
     """The registry does not answer: the same may work a little later."""
 
-    may_pass = True
+    transient = True
 
 
 class DeliveryError(PropensityError):

@@ -16,8 +16,8 @@ from propensity.errors import PropensityError
 from propensity.terminal.options import AsJson, ConfigPath, Overrides, Strict, configured, instant
 
 if TYPE_CHECKING:
-    from propensity.nights.summary import Told
     from propensity.session import Progress
+    from propensity.unattended.summary import Told
 
 _TERMINATED = 143
 
@@ -54,7 +54,7 @@ def nightly(
     strict: Strict = False,
 ) -> None:
     """Check, score, rank, deliver, record and monitor as one run, for cron, systemd or an orchestrator."""
-    from propensity.nights.nightly import nightly as run  # noqa: PLC0415
+    from propensity.unattended.nightly import nightly as run  # noqa: PLC0415
 
     settings = configured(config, override)
     with _watched() as (progress, echo):
@@ -79,7 +79,7 @@ def retrain(
     strict: Strict = False,
 ) -> None:
     """Where enough has matured, train a challenger, and let the gate decide whether it becomes champion."""
-    from propensity.nights.retrain import retrain as run  # noqa: PLC0415
+    from propensity.unattended.retrain import retrain as run  # noqa: PLC0415
 
     settings = configured(config, override)
     with _watched() as (progress, echo):

@@ -55,7 +55,7 @@ def opened(store: Store) -> Generator[Any]:
             yield MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
         except (MlflowException, SQLAlchemyError, RequestException, OSError) as error:
             # Not chained: the original may quote the address with its password.
-            kind = RegistryUnavailable if _may_pass(error) else RegistryError
+            kind = RegistryUnavailable if _transient(error) else RegistryError
             raise kind(_explained(store, error)) from None
 
 
@@ -64,7 +64,7 @@ def error_code(error: Exception) -> str:
     return str(getattr(error, "error_code", ""))
 
 
-def _may_pass(error: Exception) -> bool:
+def _transient(error: Exception) -> bool:
     """Whether the store did not answer, as against answered that it will not."""
     return error_code(error) in ("", *_PASSING)
 

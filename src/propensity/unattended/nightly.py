@@ -12,23 +12,23 @@ from typing import IO, TYPE_CHECKING
 import pyarrow as pa
 
 from propensity.errors import DeliveryError, PropensityError
-from propensity.nights.after import LATE, Late, Night
-from propensity.nights.champion import InUse, champion_in_use
-from propensity.nights.events import told
-from propensity.nights.freshness import refuse_backwards, refuse_stale, refuse_volumes
-from propensity.nights.past import past_nights
-from propensity.nights.retention import forget_old_nights, forget_scratch
-from propensity.nights.retry import persisted
-from propensity.nights.run import Run, unattended
 from propensity.results import shown
 from propensity.session import open_session
+from propensity.unattended.after import LATE, Late, Night
+from propensity.unattended.champion import InUse, champion_in_use
+from propensity.unattended.events import told
+from propensity.unattended.freshness import refuse_backwards, refuse_stale, refuse_volumes
+from propensity.unattended.past import past_nights
+from propensity.unattended.retention import forget_old_nights, forget_scratch
+from propensity.unattended.retry import persisted
+from propensity.unattended.run import Run, unattended
 from propensity.workflow import night_folder, score_on
 
 if TYPE_CHECKING:
     from propensity.config import Config
-    from propensity.nights.summary import Told
     from propensity.results import ScoreResult
     from propensity.session import Progress, Session
+    from propensity.unattended.summary import Told
 
 UNDELIVERED = "undelivered"
 

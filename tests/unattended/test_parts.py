@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from propensity.config.nightly import NightlyConfig, NotifyConfig, RetryConfig, VolumeConfig
 from propensity.errors import ContractError, NightRefused, RegistryError, SourceError, SourceUnavailable
-from propensity.nights.events import Log, told
-from propensity.nights.freshness import refuse_backwards, refuse_stale, refuse_volumes
-from propensity.nights.notify import notified
-from propensity.nights.past import PastNight, past_nights
-from propensity.nights.retention import forget_old_nights, forget_scratch, old_nights
-from propensity.nights.retry import persisted
+from propensity.unattended.events import Log, told
+from propensity.unattended.freshness import refuse_backwards, refuse_stale, refuse_volumes
+from propensity.unattended.notify import notified
+from propensity.unattended.past import PastNight, past_nights
+from propensity.unattended.retention import forget_old_nights, forget_scratch, old_nights
+from propensity.unattended.retry import persisted
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -148,7 +148,7 @@ def test_what_is_said_of_an_error_outside_the_screen_holds_no_values():
     assert told(ValueError("Ada")) == "ValueError, which propensity did not expect"
 
 
-def test_what_may_pass_is_tried_again_and_nothing_else_is():
+def test_what_transient_is_tried_again_and_nothing_else_is():
     waited: list[float] = []
     failures = [SourceUnavailable("busy"), SourceUnavailable("busy"), None]
 

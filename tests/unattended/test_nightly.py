@@ -16,14 +16,14 @@ from datetime import UTC, datetime
 import pytest
 
 from cli.conftest import run
-from nights.conftest import FORBID, NOW, begun
-from propensity.nights.champion import champion_in_use, last_seen
-from propensity.nights.events import Log
-from propensity.nights.nightly import nightly
-from propensity.nights.past import past_nights
-from propensity.nights.summary import LAST_RUN
 from propensity.tracking.registry import Registry
 from propensity.tracking.store import Store
+from propensity.unattended.champion import champion_in_use, last_seen
+from propensity.unattended.events import Log
+from propensity.unattended.nightly import nightly
+from propensity.unattended.past import past_nights
+from propensity.unattended.summary import LAST_RUN
+from unattended.conftest import FORBID, NOW, begun
 
 LATER = datetime(2026, 6, 1, 3, tzinfo=UTC)
 

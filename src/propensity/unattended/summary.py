@@ -13,7 +13,7 @@ from propensity.errors import DeliveryError
 from propensity.results import shown
 
 if TYPE_CHECKING:
-    from propensity.nights.past import PastNight
+    from propensity.unattended.past import PastNight
 
 LAST_RUN = "last-run.json"
 OUTCOMES: Mapping[int, str] = {

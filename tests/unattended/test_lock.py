@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import run
-from nights.conftest import NOW, Place
 from propensity.errors import DeliveryError, LockError
-from propensity.nights.lock import LOCK, held
+from propensity.unattended.lock import LOCK, held
+from unattended.conftest import NOW, Place
 
 STARTED = datetime(2026, 6, 1, 3, tzinfo=UTC)
 HOLD = """
 import sys
 from datetime import datetime
 from pathlib import Path
-from propensity.nights.lock import held
+from propensity.unattended.lock import held
 with held(Path(sys.argv[1]), run_id="other", started=datetime.fromisoformat(sys.argv[2])):
     print("held", flush=True)
     sys.stdin.read()

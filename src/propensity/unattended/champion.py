@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from propensity.errors import RegistryError, RegistryUnavailable
-from propensity.nights.retry import persisted
 from propensity.results import shown
 from propensity.tracking.registry import Registry, Version
 from propensity.tracking.store import Store
+from propensity.unattended.retry import persisted
 
 if TYPE_CHECKING:
     from propensity.config import Config
     from propensity.model.bundle import Bundle
-    from propensity.nights.events import Log
+    from propensity.unattended.events import Log
 
 SEEN = "champion.json"
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from propensity.delivery import lists
-from propensity.nights.past import past_nights
+from propensity.unattended.past import past_nights
 
 FILES = {"list.csv": "lead_id\nL1\n", "scores.parquet": "scores"}
 MANIFEST = {"as_of": "2026-06-02T00:00:00Z", "data_through": "2026-06-02T00:00:00Z", "inputs": {}}

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
 from propensity.errors import DeliveryError, PropensityError
-from propensity.nights.events import Log, Logged, forget_old_logs, told
-from propensity.nights.lock import held
-from propensity.nights.notify import notified
-from propensity.nights.past import past_nights
-from propensity.nights.summary import StepTold, Told, keep
 from propensity.session import Progress, clock_at
+from propensity.unattended.events import Log, Logged, forget_old_logs, told
+from propensity.unattended.lock import held
+from propensity.unattended.notify import notified
+from propensity.unattended.past import past_nights
+from propensity.unattended.summary import StepTold, Told, keep
 
 if TYPE_CHECKING:
     from propensity.config import Config

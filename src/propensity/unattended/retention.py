@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from propensity.nights.past import NIGHT, past_nights
+from propensity.unattended.past import NIGHT, past_nights
 
 if TYPE_CHECKING:
-    from propensity.nights.past import PastNight
+    from propensity.unattended.past import PastNight
 
 _GOING, _SCRATCH = ".removed-", ".partial-"
 _SURELY_DEAD = timedelta(days=1)

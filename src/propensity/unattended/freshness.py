@@ -11,7 +11,7 @@ from propensity.results import shown
 
 if TYPE_CHECKING:
     from propensity.config.nightly import VolumeConfig
-    from propensity.nights.past import PastNight
+    from propensity.unattended.past import PastNight
 
 _ANYWAY = "To take the data as they are this once: --accept-data."
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from propensity.errors import PropensityError
-from propensity.nights.events import told
+from propensity.unattended.events import told
 
 if TYPE_CHECKING:
     from propensity.config.nightly import RetryConfig
-    from propensity.nights.events import Log
+    from propensity.unattended.events import Log
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ def persisted(
         try:
             return work()
         except PropensityError as error:
-            if not error.may_pass:
+            if not error.transient:
                 raise
             log.event("retry", step=what, wait_seconds=wait, why=told(error))
             sleep(wait)

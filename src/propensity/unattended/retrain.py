@@ -7,20 +7,20 @@ from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any
 
 from propensity.errors import PromotionRefused
-from propensity.nights.retry import persisted
-from propensity.nights.run import Run, unattended
 from propensity.results import shown
 from propensity.session import open_session
 from propensity.timeline.snapshots import matured_since
 from propensity.tracking.registry import Registry, Version
 from propensity.tracking.store import Store
+from propensity.unattended.retry import persisted
+from propensity.unattended.run import Run, unattended
 from propensity.workflow import promote, train
 
 if TYPE_CHECKING:
     from propensity.config import Config
-    from propensity.nights.summary import Told
     from propensity.results import TrainResult
     from propensity.session import Progress
+    from propensity.unattended.summary import Told
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ class PastNight:
 
 def past_nights(out: Path) -> tuple[PastNight, ...]:
     """The nights below `out`, the one whose data reach furthest last; a folder without a readable manifest is none."""
-    found = [night for path in out.glob(f"*/{MANIFEST}") if (night := _night(path)) is not None]
+    # What begins with a dot is on its way to its place, or away from it.
+    found = [night for path in out.glob(f"[!.]*/{MANIFEST}") if (night := _night(path)) is not None]
     return tuple(
         sorted(found, key=lambda night: (_order(night.data_through), _order(night.as_of), night.folder.name))
     )
