@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +219,27 @@ class House:
         day = self.crm.span.midnight(night) - timedelta(days=1)
         folder = self.out / f"{day:%Y-%m-%d}"
         return folder if (folder / MANIFEST).exists() else None
+
+    def ledger(self) -> tuple[int, int] | None:
+        """Delivered leads that the ledger lacks, and that it holds more than once; None where this build has no ledger."""
+        if find_spec("propensity.scoring.ledger") is None:
+            return None
+        recorded: dict[str, list[str]] = {}
+        for night in import_module("propensity.scoring.ledger").Ledger(self.place / "ledger").nights():
+            recorded.setdefault(night.as_of.isoformat(), []).extend(
+                night.rows(["lead_id"])["lead_id"].to_pylist()
+            )
+        lost = doubled = 0
+        for name in self.lists():
+            manifest = json.loads((self.out / name / MANIFEST).read_text(encoding="utf-8"))
+            delivered = set(
+                pq.read_table(self.out / name / SCORES, columns=["lead_id"])["lead_id"].to_pylist()
+            )
+            found = recorded.pop(datetime.fromisoformat(manifest["as_of"]).isoformat(), [])
+            lost += len(delivered ^ set(found))
+            doubled += len(found) - len(set(found))
+        # What is left is of no night that was delivered.
+        return lost, doubled + sum(len(leads) for leads in recorded.values())
 
     def champion(self) -> str:
         """The version that was last seen in use, as the nights note it."""

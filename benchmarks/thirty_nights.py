@@ -110,6 +110,13 @@ def nights(options: argparse.Namespace, place: Path) -> int:
                 tally.wrong.append("the retrain did not pass the gate")
         say(f"night {night:2}: {said}  [{time.monotonic() - begun:.0f} s]")
     judged(house, tally, options, drift_reported)
+    recorded = house.ledger()
+    if recorded is None:
+        say("ledger: none in this build")
+    else:
+        say(f"ledger: {recorded[0]} leads of delivered nights missing, {recorded[1]} too many")
+        tally.lost += recorded[0]
+        tally.doubled += recorded[1]
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     say(
         f"{time.monotonic() - begun:.0f} seconds in all, of which the runs computed {used.ru_utime + used.ru_stime:.0f}"
