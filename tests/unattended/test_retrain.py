@@ -42,7 +42,8 @@ def trained(monkeypatch):
     monkeypatch.setattr(module, "_news", lambda _: News(None, None, None, 0))
 
 
-def test_a_refused_challenger_is_7_and_the_champion_stays(place, trained, monkeypatch):
+@pytest.mark.usefixtures("trained")
+def test_a_refused_challenger_is_7_and_the_champion_stays(place, monkeypatch):
     def refused(*_, **__):
         raise PromotionRefused("log loss: worse beyond noise")
 
@@ -56,7 +57,8 @@ def test_a_refused_challenger_is_7_and_the_champion_stays(place, trained, monkey
     assert json.loads((place.folder / "state" / "last-run.json").read_text())["exit_code"] == 7
 
 
-def test_a_promoted_challenger_is_0_and_6_where_warnings_count(place, trained, monkeypatch):
+@pytest.mark.usefixtures("trained")
+def test_a_promoted_challenger_is_0_and_6_where_warnings_count(place, monkeypatch):
     monkeypatch.setattr(module, "promote", lambda *_, **__: SimpleNamespace(former=None))
     told = retrain(place.config(), now=NOW)
     assert (told.exit_code, told.facts["promoted"], told.warnings) == (0, True, ("a warning",))
