@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
-from propensity.errors import DeliveryError, PropensityError
+from propensity.errors import DataError, DeliveryError, PropensityError
 from propensity.session import Progress, clock_at
 from propensity.unattended.events import Log, Logged, forget_old_logs, told
 from propensity.unattended.lock import held
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 UNEXPECTED, INTERRUPTED = 1, 130
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 """What a disk says that takes no more, or does not let us."""
+_WRITING = "write"
 
 
 @dataclass
@@ -127,15 +129,24 @@ def unattended(
 
 
 def _do(work: Callable[[Run], None], run: Run) -> None:
+    """Do the work; what a disk that takes no more makes of it is not the data's fault, whoever says so."""
     try:
         work(run)
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
-        raise DeliveryError(
-            f"{error.filename or 'a file'} could not be written: {error.strerror}. Make room or mend the permissions, and run "
-            "again."
-        ) from error
+        raise DeliveryError(_full(f"{error.filename or 'a file'}: {error.strerror}")) from error
+    except DataError as error:
+        # The engine's working files are written while it reads, so that its words are of reading.
+        text = str(error.__cause__ or "")
+        found = next((os.strerror(number) for number in _NO_ROOM if os.strerror(number) in text), None)
+        if found is None or _WRITING not in text.lower():
+            raise
+        raise DeliveryError(_full(f"a working file in {tempfile.gettempdir()}: {found}")) from error
+
+
+def _full(what: str) -> str:
+    return f"there is no room to work: {what}. Make room or mend the permissions, and run again."
 
 
 def _ended(command: str, run: Run, error: BaseException | None, *, strict: bool) -> Told:
