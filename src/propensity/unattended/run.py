@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
-from propensity.errors import DataError, DeliveryError, PropensityError
+from propensity.errors import DeliveryError, PropensityError
 from propensity.session import Progress, clock_at
 from propensity.unattended.events import Log, Logged, forget_old_logs, told
 from propensity.unattended.lock import held
@@ -129,20 +129,26 @@ def unattended(
 
 
 def _do(work: Callable[[Run], None], run: Run) -> None:
-    """Do the work; what a disk that takes no more makes of it is not the data's fault, whoever says so."""
+    """Do the work; what a disk that takes no more makes of it is a failed delivery, whoever says so, and in what words."""
     try:
         work(run)
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
+    except Exception as error:
+        found = _no_room(error)
+        if found is None:
             raise
-        raise DeliveryError(_full(f"{error.filename or 'a file'}: {error.strerror}")) from error
-    except DataError as error:
-        # The engine's working files are written while it reads, so that its words are of reading.
-        text = str(error.__cause__ or "")
-        found = next((os.strerror(number) for number in _NO_ROOM if os.strerror(number) in text), None)
-        if found is None or _WRITING not in text.lower():
-            raise
-        raise DeliveryError(_full(f"a working file in {tempfile.gettempdir()}: {found}")) from error
+        raise DeliveryError(_full(found)) from error
+
+
+def _no_room(error: Exception) -> str | None:
+    """Where there is no room; None where that is not what went wrong."""
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror}" if error.errno in _NO_ROOM else None
+    # The engine writes its working files while it reads, so that our words may be of reading; its own are not.
+    text = str(error.__cause__ or "") if isinstance(error, PropensityError) else str(error)
+    found = next((os.strerror(number) for number in _NO_ROOM if os.strerror(number) in text), None)
+    if found is None or _WRITING not in text.lower() or isinstance(error, DeliveryError):
+        return None
+    return f"a working file in {tempfile.gettempdir()}: {found}"
 
 
 def _full(what: str) -> str:
