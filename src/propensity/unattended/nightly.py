@@ -102,7 +102,7 @@ def _checked(run: Run, *, accept_data: bool) -> Generator[Session]:
                 nights = past_nights(run.config.paths.out)
                 # Which of them speaks tells what is wrong: a clock set back makes the newest rows future ones.
                 refuse_backwards(session.through, nights)
-                refuse_stale(session.through, run.log.now, run.config.nightly.most_stale_hours)
+                refuse_stale(session.through, run.log.started, run.config.nightly.most_stale_hours)
                 refuse_volumes(rows, nights, run.config.nightly.volume)
         except BaseException:
             session.canonical.engine.close()
