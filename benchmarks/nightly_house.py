@@ -75,7 +75,8 @@ class House:
         tree["features"]["windows_days"] = [7, 30]
         tree["model"] = {"rungs": ["lightgbm"], "params": {"max_trees": 60}, "resamples": 50}
         tree["nightly"] = {
-            "volume": {"min_ratio": 0.95},
+            # Of activities it is known that some will be deleted; of nothing else.
+            "volume": {"min_ratio": 0.95, "tables": {"activities": {"min_ratio": 0.5}}},
             "retry": {"attempts": 2, "first_wait_seconds": 0.2},
             "keep_nights": 60,
             "retrain": {"min_new_conversions": 1, "min_days": 1},

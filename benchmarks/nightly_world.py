@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from propensity.demo.world import World, simulate, write
 
-WEB = ("web_visit", "pricing_view", "content_download")
-TWICE = 0.8
-"""Share of web acts that the new tracker counts twice."""
+TRACKED = ("web_visit", "pricing_view", "content_download", "email_open", "email_click")
+KEPT = 0.25
+"""Share of the tracked acts that are still seen once visitors must consent."""
 RENAMED, NEW_SOURCE = "social_ads", "partner_portal"
 
 
@@ -48,15 +48,14 @@ class Crm:
         self._after = self._drifted(self._before, np.random.default_rng(seed))
 
     def _drifted(self, world: World, rng: np.random.Generator) -> World:
-        """The same company with another web tracker, whose history was read in anew, and one source that is now called otherwise.
+        """The same company after it let visitors decide on tracking, and deleted what it had tracked of those who declined.
 
-        The tracker counts most web acts twice, so that rates of activity rise for all leads at once; the source's mix
-        changes only for leads that come from then on. What becomes of the leads stays as it was.
+        Most tracked acts are gone, those of the past too, so that all leads look colder at once; one source is called otherwise for
+        leads that come from then on. What becomes of the leads stays as it was: a model of before expects too little.
         """
         acts = world.activities
-        web = pc.is_in(acts["type"], value_set=pa.array(WEB)).to_numpy(zero_copy_only=False)
-        again = acts.filter(pa.array(web & (rng.random(len(acts)) < TWICE)))
-        drifted = pa.concat_tables([acts, again])
+        tracked = pc.is_in(acts["type"], value_set=pa.array(TRACKED)).to_numpy(zero_copy_only=False)
+        drifted = acts.filter(pa.array(~tracked | (rng.random(len(acts)) < KEPT)))
         since = pa.scalar(self.span.midnight(self.span.drift), pa.timestamp("us", "UTC"))
         leads = world.leads
         moved = pc.and_(pc.greater_equal(leads["created_at"], since), pc.equal(leads["source"], RENAMED))

@@ -105,7 +105,9 @@ def nights(options: argparse.Namespace, place: Path) -> int:
             ended = house.run("retrain", night)
             house.expect(tally, 0, ended, "the retrain")
             told = ended.told or {}
-            say(f"night {night:2}: retrain: {told.get('outcome')}; champion is version {house.champion()}")
+            say(
+                f"night {night:2}: retrain: {told.get('outcome')}; trained {told.get('trained')}, promoted {told.get('promoted')}, version {told.get('version')}"
+            )
             if not told.get("promoted"):
                 tally.wrong.append("the retrain did not pass the gate")
         say(f"night {night:2}: {said}  [{time.monotonic() - begun:.0f} s]")
