@@ -10,7 +10,7 @@ import typer
 
 from propensity import __version__
 from propensity.errors import PropensityError, UsageError
-from propensity.terminal import ledger
+from propensity.terminal import ledger, nights
 from propensity.terminal.monitor import monitor
 from propensity.terminal.options import (
     CODES,
@@ -211,6 +211,10 @@ def rollback(config: ConfigPath, override: Overrides = None, *, as_json: AsJson 
     with reported(as_json) as progress:
         result = workflow.rollback(configured(config, override), progress)
     show(as_json, result, screens.rollback)
+
+
+app.command(epilog=f"Example: propensity nightly --config crm.yaml --json\n\n{CODES}")(nights.nightly)
+app.command(epilog=f"Example: propensity retrain --config crm.yaml\n\n{CODES}")(nights.retrain)
 
 
 @app.command(epilog=f"Example: propensity demo --leads 2000\n\n{CODES}")

@@ -5,15 +5,17 @@ PropensityError
 │   └── ConfigError       2   the YAML file
 ├── DataError             3   the data were refused
 │   ├── SourceError       3   a file or table is missing or unreadable
-│   │   └── SourceUnavailable  3   a database does not answer, or was lost: transient
+│   │   └── SourceUnavailable  3   a database does not answer, or a file is being written: transient
 │   ├── SchemaError       3   columns are missing, or mapped twice
 │   ├── ContractError     3   too many rows break a rule
 │   ├── LedgerError       3   what was recorded of past nights is damaged
-│   └── HistoryError      3   nothing to learn from: no matured snapshot, one class
+│   ├── HistoryError      3   nothing to learn from: no matured snapshot, one class
+│   └── NightRefused      3   the data are stale, reach less far than last night, or a table's rows are off
 ├── ModelError            4   no usable model
 │   ├── BundleError       4   a saved model is damaged or unreadable
 │   ├── FeatureMismatch   4   the model wants other features than the data give
 │   └── RegistryError     4   the registry has no such model, or does not answer
+│       └── RegistryUnavailable  4   it does not answer: transient
 ├── DeliveryError         5   scored, but the list could not be written
 │   └── DeliveryUnavailable  5   the database it goes to does not answer, or was lost: transient
 ├── StrictError           6   done with warnings, under --strict
@@ -56,7 +58,7 @@ class SourceError(DataError):
 
 
 class SourceUnavailable(SourceError):  # noqa: N818 - the name says what happened
-    """A database does not answer, is overloaded, or was lost in the middle."""
+    """A database does not answer, or a file is being written: the same may work a little later."""
 
     transient = True
 
@@ -77,6 +79,10 @@ class HistoryError(DataError):
     """The history holds nothing to learn from or nothing to score."""
 
 
+class NightRefused(DataError):  # noqa: N818
+    """The data are stale, reach less far than an earlier night's, or a table has far more or fewer rows."""
+
+
 class ModelError(PropensityError):
     """There is no model that could be used."""
 
@@ -93,6 +99,12 @@ class FeatureMismatch(ModelError):  # noqa: N818 - the name says what happened
 
 class RegistryError(ModelError):
     """The registry does not hold the model that was asked for, or does not answer."""
+
+
+class RegistryUnavailable(RegistryError):  # noqa: N818
+    """The registry does not answer: the same may work a little later."""
+
+    transient = True
 
 
 class DeliveryError(PropensityError):

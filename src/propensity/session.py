@@ -44,6 +44,11 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def clock_at(now: datetime | None) -> Callable[[], datetime]:
+    """A clock that stands at `now`, for simulations and tests; the wall clock where it is None."""
+    return _now if now is None else lambda: now
+
+
 @contextmanager
 def opened(config: Config, progress: Progress, clock: Callable[[], datetime] = _now) -> Generator[Session]:
     """Open and check the data of a configuration; the engine is closed afterwards."""

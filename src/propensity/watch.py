@@ -10,7 +10,7 @@ from propensity.errors import UsageError
 from propensity.monitoring.history import History, left_nights
 from propensity.monitoring.judge import MonitorResult, caught_up, judged
 from propensity.monitoring.outcomes import (
-    ListedNights,
+    COLUMNS,
     Pooled,
     matured,
     outcome_of,
@@ -20,6 +20,7 @@ from propensity.monitoring.outcomes import (
     with_outcomes,
 )
 from propensity.monitoring.page import page_of
+from propensity.scoring.ledger import Ledger
 from propensity.session import Progress, Session, opened
 
 if TYPE_CHECKING:
@@ -71,21 +72,21 @@ def monitor(
 
 def _outcomes(config: Config, history: History, progress: Progress, session: Session | None) -> Pooled | None:
     """Add what came of nights that matured since; return the newest ones together."""
-    listed = ListedNights(config.paths.ledger)
-    if not listed.nights():
+    listed = {night.as_of: night for night in Ledger(config.paths.ledger).nights()}
+    if not listed:
         return None
     with nullcontext(session) if session is not None else opened(config, progress) as data:
         progress.step("Counting what came of past lists")
         known = history.outcomes()
-        for at in matured(data.canonical, data.through, listed.nights()):
+        for at in matured(data.canonical, data.through, list(listed)):
             if shown(at) not in known:
-                found = outcome_of(with_outcomes(data.canonical, listed.rows(at), at))
+                found = outcome_of(with_outcomes(data.canonical, listed[at].rows(list(COLUMNS)), at))
                 if found is not None:
                     history.add_outcome(found.to_dict())
         chosen = set(to_pool(history.outcomes(), config.monitoring))
         rows = [
-            with_outcomes(data.canonical, listed.rows(at), at)
-            for at in listed.nights()
+            with_outcomes(data.canonical, listed[at].rows(list(COLUMNS)), at)
+            for at in listed
             if shown(at) in chosen
         ]
         return pooled(rows)

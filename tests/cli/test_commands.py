@@ -23,6 +23,8 @@ COMMANDS = [
     "monitor",
     "promote",
     "rollback",
+    "nightly",
+    "retrain",
     "feedback",
     "results",
     "forget",

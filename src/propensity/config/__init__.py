@@ -18,6 +18,7 @@ from propensity.config.gate import GateConfig
 from propensity.config.lists import ListsConfig
 from propensity.config.model import ModelConfig
 from propensity.config.monitoring import MonitoringConfig
+from propensity.config.nightly import NightlyConfig
 from propensity.config.qualify import QualificationConfig
 from propensity.config.tables import (
     CsvOptions,
@@ -48,6 +49,7 @@ __all__ = [
     "Model",
     "ModelConfig",
     "MonitoringConfig",
+    "NightlyConfig",
     "OutcomeConfig",
     "PathsConfig",
     "QualificationConfig",
@@ -209,6 +211,25 @@ class PathsConfig(Model):
         default=Path("out/ledger"),
         description="what was listed, night by night, and what reps reported; only ever added to",
     )
+    state: Path | None = Field(
+        default=None,
+        description="of unattended runs: the lock, `last-run.json`, and the list of a night that could not be delivered; "
+        "`state` in `out` by default",
+    )
+    logs: Path | None = Field(
+        default=None,
+        description="one file of JSON lines for each unattended run; `logs` in `out` by default",
+    )
+
+    @property
+    def state_folder(self) -> Path:
+        """Where unattended runs keep what the next one must know."""
+        return self.out / "state" if self.state is None else self.state
+
+    @property
+    def logs_folder(self) -> Path:
+        """Where unattended runs log."""
+        return self.out / "logs" if self.logs is None else self.logs
 
 
 class EngineConfig(Model):
@@ -236,6 +257,7 @@ class Config(Model):
     gate: GateConfig = GateConfig()
     qualification: QualificationConfig = QualificationConfig()
     lists: ListsConfig = ListsConfig()
+    nightly: NightlyConfig = NightlyConfig()
     backtest: BacktestConfig = BacktestConfig()
     monitoring: MonitoringConfig = MonitoringConfig()
     tracking: TrackingConfig = TrackingConfig()

@@ -80,7 +80,8 @@ def parse_config(tree: Mapping[str, Any], *, base: Path, origin: str = "the conf
     uris = {"uri": _resolve_uri(tracking.uri, base)}
     if tracking.artifacts is not None:
         uris["artifacts"] = _resolve_place(tracking.artifacts, base)
-    paths = {key: _resolve(value, base) for key, value in config.paths.model_dump().items()}
+    given = {key: value for key, value in config.paths.model_dump().items() if value is not None}
+    paths = {key: _resolve(value, base) for key, value in given.items()}
     own = tuple(_resolve(path, base) for path in config.features.own)
     return config.model_copy(
         update={
@@ -139,6 +140,8 @@ _PATHS: Mapping[str, Mapping[str, Callable[[str, Path], str]]] = {
         "reports": _resolve_text,
         "quarantine": _resolve_text,
         "ledger": _resolve_text,
+        "state": _resolve_text,
+        "logs": _resolve_text,
     },
     "tracking": {"uri": _resolve_uri, "artifacts": _resolve_place},
     "features": {"own": _resolve_text},

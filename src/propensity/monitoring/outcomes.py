@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.parquet as pq
 
 from propensity.scoring.causes import HELD_OUT, NO_REP, OVER_CAPACITY
 from propensity.stats.calibration import wilson
@@ -160,37 +158,6 @@ def to_pool(outcomes: Mapping[str, Mapping[str, Any]], rules: MonitoringConfig) 
         if outcomes[as_of]["model_digest"] == digest and apart >= timedelta(days=7):
             chosen.append(as_of)
     return chosen[: rules.calibration_nights]
-
-
-class ListedNights:
-    """The ledger as Parquet below a folder, a folder `as_of=...` a night; of several files of a night the last one speaks.
-
-    Parameters
-    ----------
-    folder
-        `paths.ledger`.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        parts: dict[Path, Path] = {}
-        for path in sorted(folder.glob("**/as_of=*/*.parquet")):
-            if not path.name.startswith("."):
-                parts[path.parent] = path
-        self._paths = {_instant_of(path): path for path in parts.values()}
-
-    def nights(self) -> list[datetime]:
-        """The instants of all nights, rising."""
-        return sorted(self._paths)
-
-    def rows(self, as_of: datetime) -> pa.Table:
-        """COLUMNS of one night."""
-        return pq.ParquetFile(self._paths[as_of]).read(list(COLUMNS))
-
-
-def _instant_of(path: Path) -> datetime:
-    """A night's instant, from its first row: folders spell it as file systems allow."""
-    batch = next(pq.ParquetFile(path).iter_batches(batch_size=1, columns=["as_of"]))
-    return batch["as_of"][0].as_py()
 
 
 def matured(canonical: Canonical, through: datetime | None, nights: Sequence[datetime]) -> list[datetime]:

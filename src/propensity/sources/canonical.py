@@ -13,7 +13,7 @@ import ibis
 
 from propensity.engines.files import files_of, stamp
 from propensity.engines.untyped import Table, Value
-from propensity.errors import SourceError
+from propensity.errors import SourceError, SourceUnavailable
 from propensity.schema import TABLES, TableName
 from propensity.sources.checks import check_table, refuse_bad_tables, write_quarantine
 from propensity.sources.findings import AMOUNTS, find, known_rates
@@ -141,7 +141,7 @@ def _refuse_change(before: Mapping[Path, object], after: Mapping[Path, object]) 
     changed = [str(file) for file in before if after.get(file) != before[file]]
     changed += [str(file) for file in after if file not in before]
     if changed:
-        raise SourceError(
+        raise SourceUnavailable(
             f"{', '.join(changed[:_MOST_NAMED])} changed while it was read, so that some rows may be of before and some of "
             "after. Wait until the export is done, and run again; an export that is renamed when it is whole cannot do this."
         )

@@ -170,6 +170,24 @@ def matured_instants(canonical: Canonical, through: datetime) -> list[datetime]:
     return _calendar_of(canonical, last_matured(through, timedelta(days=outcome.horizon_days), lag), through)
 
 
+def matured_since(
+    canonical: Canonical, through: datetime | None, since: datetime | None
+) -> tuple[datetime | None, int]:
+    """The newest snapshot whose outcome is known, and how many leads converted in snapshots later than `since`.
+
+    A lead whose conversion lies within the horizon of several snapshots counts once. Null where snapshots have no time.
+
+    Raises
+    ------
+    HistoryError
+        As `training_spine`.
+    """
+    spine = training_spine(canonical, through, name="spine_news")
+    newer = spine if since is None else spine.filter(spine["as_of"] > ibis.literal(since, type=_INSTANT))
+    newest = _scalar(canonical, spine["as_of"].max())
+    return newest, int(_scalar(canonical, newer["lead_id"].nunique(where=newer[LABEL] == 1)))
+
+
 def _historic_spine(canonical: Canonical, through: datetime | None) -> Table:
     config = canonical.config
     if "stages" not in canonical.tables:
