@@ -5,10 +5,10 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --disable-p
 # Two cores: xdist's workers are the parallelism, so OpenMP must not spin beside them.
 TEST_WORKERS ?= 2
 
-.PHONY: help setup setup-dev demo test lint format typecheck notebooks docs bench quality lock clean
+.PHONY: help setup setup-dev demo test lint format typecheck notebooks docs bench quality thirty-nights lock clean
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -65,6 +65,9 @@ bench: setup-dev ## benchmarks of the hot paths, apart from the tests
 REAL ?= data
 quality: setup-dev .venv-flaml/.ready ## model quality on three simulated worlds and, with REAL=FOLDER, on the flat files
 	$(BIN)/python benchmarks/quality.py --real $(REAL) --flaml .venv-flaml/bin/python
+
+thirty-nights: setup-dev ## thirty simulated nights in a row, with faults (about ten minutes)
+	$(BIN)/python benchmarks/thirty_nights.py
 
 lock: ## rewrite both locks (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate \

@@ -44,6 +44,7 @@ def test_the_demo_shows_the_funnel_the_truth_and_the_list_and_runs_again_in_the_
         "matured snapshots",
         "ROC-AUC",
         "true probabilities",
+        "The next best question",
         "scorecard",
         "listed",
         "manifest",

@@ -29,7 +29,8 @@ from propensity.tour import true_probabilities
 
 FILES = {
     "scores.parquet", "list.parquet", "list.csv", "manifest.json",
-    "qualification.parquet", "nurture.csv", "referrals.csv", "suspects.csv",
+    "qualification.parquet", "nurture.csv", "referrals.csv", "suspects.csv", "overview.html", "profile.json",
+    "crm/salesforce.csv", "crm/salesforce-left.csv", "crm/hubspot.csv", "crm/hubspot-left.csv",
 }  # fmt: skip
 
 
@@ -51,11 +52,14 @@ def run(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def test_a_list_is_files_that_agree_with_the_manifest(run):
-    assert set(digests(run.score.out)) == FILES
+    found = set(digests(run.score.out))
+    assert found > FILES
+    assert all(name.startswith("reps/") for name in found - FILES)
     manifest = json.loads(run.score.manifest.read_text())
     for name, found in manifest["files"].items():
         assert found["sha256"] == digests(run.score.out)[name]
@@ -229,7 +233,7 @@ def test_true_probabilities_meet_every_test_snapshot(run):
 
 
 def test_an_earlier_as_of_knows_less(run, tmp_path):
-    config = small_config(run.world, run.place)
+    config = small_config(run.world, run.place, f"paths.ledger={tmp_path / 'ledger'}")
     earlier = workflow.score(config, out=tmp_path, as_of=datetime(2025, 12, 1, tzinfo=UTC))
     assert earlier.scored < run.score.scored
     assert earlier.removed["already_converted"] < run.score.removed["already_converted"]

@@ -10,6 +10,8 @@ import typer
 
 from propensity import __version__
 from propensity.errors import PropensityError, UsageError
+from propensity.terminal import ledger, nights
+from propensity.terminal.monitor import monitor
 from propensity.terminal.options import (
     CODES,
     AsJson,
@@ -168,8 +170,11 @@ def explain(
     from propensity.terminal import explain as explainscreen  # noqa: PLC0415
 
     paths = configured(config, override).paths
-    result = explained(lead_id, paths.out, night=out, quarantine=paths.quarantine)
+    result = explained(lead_id, paths.out, night=out, quarantine=paths.quarantine, ledger=paths.ledger)
     show(as_json, result, explainscreen.show)
+
+
+app.command(epilog=f"Example: propensity monitor --config configs/demo.yaml --strict\n\n{CODES}")(monitor)
 
 
 @app.command(epilog=f"Example: propensity promote --config configs/demo.yaml\n\n{CODES}")
@@ -208,6 +213,10 @@ def rollback(config: ConfigPath, override: Overrides = None, *, as_json: AsJson 
     show(as_json, result, screens.rollback)
 
 
+app.command(epilog=f"Example: propensity nightly --config crm.yaml --json\n\n{CODES}")(nights.nightly)
+app.command(epilog=f"Example: propensity retrain --config crm.yaml\n\n{CODES}")(nights.retrain)
+
+
 @app.command(epilog=f"Example: propensity demo --leads 2000\n\n{CODES}")
 def demo(
     config: ConfigPath = Path("configs/demo.yaml"),
@@ -225,6 +234,9 @@ def demo(
     with reported(as_json) as progress:
         result = tour(configured(config, override), leads=leads, months=months, seed=seed, progress=progress)
     show(as_json, result, screens.demo)
+
+
+ledger.register(app)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from propensity.audit.report import render
 from propensity.delivery.reports import leave_report
 from propensity.errors import DeliveryError, UsageError
 from propensity.results import Standing, shown
+from propensity.scoring.profile import REFERENCE, reference_of
 from propensity.tracking.experiment import RungRun, Training
 from propensity.tracking.promotions import Promotion, plain
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from propensity.audit.leakage import Court
     from propensity.audit.sections.facts import Facts
-    from propensity.config import Config
+    from propensity.config import Config, MonitoringConfig
     from propensity.features.frame import FeatureFrame
     from propensity.model.bundle import Bundle
     from propensity.selection.gate import GateResult
@@ -39,6 +40,15 @@ def with_verdicts(trained: Trained, court: Court) -> Trained:
         for bundle in (trained.judged, trained.final)
     )
     return replace(trained, judged=judged, final=final)
+
+
+def with_reference(trained: Trained, frame: FeatureFrame, rules: MonitoringConfig) -> Trained:
+    """Keep with the model to use what its newest snapshots looked like, as counts: drift is measured against it."""
+    reference = reference_of(frame, trained.final, rules)
+    return replace(
+        trained,
+        final=replace(trained.final, metadata={**trained.final.metadata, REFERENCE: reference}),
+    )
 
 
 def recipe_warnings(trained: Trained) -> tuple[str, ...]:

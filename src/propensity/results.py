@@ -109,6 +109,7 @@ class ScoreResult:
     version: str
     warnings: tuple[str, ...]
     qualification: dict[str, Any]
+    holdout: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """What `score --json` prints."""
@@ -122,6 +123,7 @@ class ScoreResult:
             "model": self.model,
             "version": self.version,
             "qualification": self.qualification,
+            "holdout": self.holdout,
             "warnings": list(self.warnings),
         }
 

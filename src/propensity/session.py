@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from propensity.engines import open_engine
 from propensity.features.frame import FeatureFrame, features_of
+from propensity.features.rare import without_rare
 from propensity.sources.canonical import Canonical, load
 from propensity.timeline.history import data_through, future_findings
 from propensity.timeline.snapshots import training_spine
@@ -43,6 +44,11 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def clock_at(now: datetime | None) -> Callable[[], datetime]:
+    """A clock that stands at `now`, for simulations and tests; the wall clock where it is None."""
+    return _now if now is None else lambda: now
+
+
 @contextmanager
 def opened(config: Config, progress: Progress, clock: Callable[[], datetime] = _now) -> Generator[Session]:
     """Open and check the data of a configuration; the engine is closed afterwards."""
@@ -70,6 +76,9 @@ def open_session(config: Config, clock: Callable[[], datetime] = _now) -> Sessio
 
 
 def training_frame(session: Session, say: Callable[[str], None] = lambda _: None) -> FeatureFrame:
-    """Features and labels of all matured snapshots; `say` is told where they are too many and some are drawn."""
+    """Features and labels of all matured snapshots; values of extra categories that few leads share are unknown.
+
+    `say` is told where the snapshots are too many and some are drawn.
+    """
     spine = training_spine(session.canonical, session.through, say=say)
-    return features_of(session.canonical, spine).collect()
+    return without_rare(features_of(session.canonical, spine).collect(), session.canonical.config)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from propensity import workflow
+from propensity.demo.questions import Asked, asked
 from propensity.demo.world import simulate, write
 from propensity.errors import HistoryError, PromotionRefused, UsageError
 from propensity.selection.training import evaluate_on
@@ -46,6 +47,7 @@ class DemoResult:
     truth: Evaluation
     perfect_calibration_error: float
     top: pa.Table
+    asked: Asked
 
     def to_dict(self) -> dict[str, Any]:
         """What `demo --json` prints."""
@@ -58,6 +60,7 @@ class DemoResult:
             "score": self.scored.to_dict(),
             "truth": self.truth.to_dict()["metrics"],
             "perfect_calibration_error_95": self.perfect_calibration_error,
+            "questions": self.asked.to_dict(),
         }
 
 
@@ -92,7 +95,9 @@ def tour(
         trained.trained.test, true_probabilities(trained.trained.test, files["truth"]), config
     )
     perfect = perfect_calibration_error_quantile(trained.trained.probability, seed=config.model.seed)
-    top = pq.read_table(scored.out / "list.parquet").slice(0, LISTED_ON_SCREEN)
+    listed = pq.read_table(scored.out / "list.parquet")
+    threshold = scored.qualification["threshold"]["probability"]
+    told = asked(listed, pq.read_table(files["latent"]), threshold, seed=config.model.seed)
     return DemoResult(
         folder=folder,
         facts=world.activities.num_rows,
@@ -103,7 +108,8 @@ def tour(
         scored=scored,
         truth=truth,
         perfect_calibration_error=perfect,
-        top=top,
+        top=listed.slice(0, LISTED_ON_SCREEN),
+        asked=told,
     )
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from propensity import __version__
 from propensity.audit.leakage import hold_court
 from propensity.audit.profile import profile
-from propensity.delivery.exports import write_exports
+from propensity.delivery.database import upsert
 from propensity.delivery.figures import write_figures
-from propensity.delivery.lists import LIST, LIST_CSV, SCORES, deliver, staged, write_csv, write_parquet
-from propensity.errors import ModelError, RegistryError, UsageError
+from propensity.errors import ModelError, RegistryError
 from propensity.features.catalogue import parameters
-from propensity.features.frame import features_of
+from propensity.listing import list_night, messages
+from propensity.nights import Nights
 from propensity.recording import (
     evidence_of,
     facts_of,
@@ -25,6 +26,7 @@ from propensity.recording import (
     recipe_warnings,
     standing_of,
     training_of,
+    with_reference,
     with_verdicts,
 )
 from propensity.results import (
@@ -35,16 +37,13 @@ from propensity.results import (
     ScoreResult,
     Standing,
     TrainResult,
-    shown,
 )
-from propensity.scoring.lists import Ranking, rank_leads
 from propensity.scoring.score import refuse_other_features
 from propensity.scoring.surprises import FILLED
 from propensity.selection.backtest import backtest as make_past_lists
 from propensity.selection.gate import Champion, examine
 from propensity.selection.training import train_and_judge
-from propensity.session import Progress, Session, opened, training_frame
-from propensity.timeline.snapshots import scoring_spine
+from propensity.session import Progress, opened, training_frame
 from propensity.tracking.experiment import log_training
 from propensity.tracking.registry import Registry, Version
 from propensity.tracking.store import Store
@@ -52,10 +51,7 @@ from propensity.tracking.store import Store
 if TYPE_CHECKING:
     from propensity.config import Config
     from propensity.model.bundle import Bundle
-    from propensity.sources.report import CheckReport
 
-STALE_AFTER = timedelta(days=1)
-"""A list that stands further than this beyond the data gets a warning."""
 BACKTEST = "backtest.json"
 
 
@@ -87,7 +83,7 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
         trained = train_and_judge(
             frame, config, dated=session.canonical.dated, lineage=lineage, parameters=shaped
         )
-        trained = with_verdicts(trained, court)
+        trained = with_reference(with_verdicts(trained, court), frame, config.monitoring)
         progress.step("Writing the evidence pack")
         facts = facts_of(session, trained, court)
         page = evidence_of(facts)
@@ -96,7 +92,7 @@ def train(config: Config, progress: Progress | None = None) -> TrainResult:
         registered = log_training(Store.from_config(config.tracking), record)
         evidence, unwritten = left_evidence(config, trained, page)
         report = session.canonical.report
-        warnings = (*_messages(report), *said, *recipe_warnings(trained), *court.warnings, *unwritten)
+        warnings = (*messages(report), *said, *recipe_warnings(trained), *court.warnings, *unwritten)
         leads = report.tables["leads"].kept
         return TrainResult(
             trained, registered, report, session.through, leads, warnings, court, evidence, facts.practices
@@ -109,7 +105,7 @@ def backtest(config: Config, progress: Progress | None = None) -> BacktestResult
     with opened(config, progress) as session:
         progress.step("Standing at past dates: training on what was known, and listing")
         found = make_past_lists(session.canonical, session.through)
-        warnings = (*_messages(session.canonical.report), *found.warnings)
+        warnings = (*messages(session.canonical.report), *found.warnings)
         path = config.paths.reports / BACKTEST
         result = BacktestResult(found, lineage_of(session), path, warnings)
         write_figures(path, {"propensity": __version__, **result.figures()}, setting="paths.reports")
@@ -131,8 +127,8 @@ def score(
     config
         The configuration that the model was trained with.
     out
-        Folder of the list; `paths.out`/<as_of> by default. Earlier files of the same names are replaced once the new
-        ones are whole.
+        Folder of the list; `paths.out`/<as_of> by default. It takes the place of an earlier one as a whole; files in it
+        that are not ours stay.
     as_of
         The instant to stand at (UTC); how far the data reach by default.
     version
@@ -143,47 +139,20 @@ def score(
     progress = progress or Progress()
     model, bundle = load_model(config, version, progress)
     with opened(config, progress) as session:
-        moment = as_of if as_of is not None else session.through
-        if as_of is not None and not session.canonical.dated:
-            raise UsageError("--as-of needs leads with dates; these have none. Leave it out.")
-        progress.step("Scoring, ranking and explaining")
-        query = features_of(session.canonical, scoring_spine(session.canonical, moment))
-        refuse_other_features(bundle, query.features, query.spec_hash, parameters(session.canonical))
-        folder = out if out is not None else config.paths.out / (f"{moment:%Y-%m-%d}" if moment else "list")
-        with (
-            staged(folder) as scratch,
-            rank_leads(
-                query,
-                bundle,
-                moment,
-                threads=config.engine.threads,
-                progress=progress.advance,
-            ) as ranking,
-        ):
-            rows = _write(session, ranking, scratch)
-            manifest = deliver(scratch, folder, _manifest(session, moment, model, bundle, ranking), rows)
-        return _scored(session, moment, model, ranking, folder, manifest)
+        nights = Nights(config)
+        scored = list_night(session, model, bundle, nights, out=out, as_of=as_of, progress=progress)
+        nights.record(scored.out)
+        publish(config, scored, progress)
+        return replace(scored, warnings=(*scored.warnings, *nights.warnings))
 
 
-def _scored(
-    session: Session,
-    moment: datetime | None,
-    model: Version,
-    ranking: Ranking,
-    folder: Path,
-    manifest: Path,
-) -> ScoreResult:
-    most = session.canonical.config.checks.max_quarantined_share
-    warnings = (
-        *_messages(session.canonical.report),
-        *stale(moment, session.through),
-        *ranking.surprises.warnings(max_share=most),
-    )
-    listed = ranking.counts.get("listed", 0)
-    return ScoreResult(
-        moment, ranking.scored, listed, ranking.removed, folder, manifest, model.name, model.number, warnings,
-        ranking.qualification(),
-    )  # fmt: skip
+def publish(config: Config, scored: ScoreResult, progress: Progress) -> bool:
+    """Write the scores and the list of a delivered night to the database that is configured; False where none is."""
+    if config.lists.database is None:
+        return False
+    progress.step("Writing to the database")
+    upsert(config.lists.database, scored.out, scored.as_of, (scored.model, scored.version))
+    return True
 
 
 def load_model(config: Config, version: str | None, progress: Progress) -> tuple[Version, Bundle]:
@@ -290,55 +259,5 @@ def rollback(config: Config, progress: Progress | None = None) -> RollbackResult
     return RollbackResult(restored, replaced, back, gone, deleted)
 
 
-def _messages(report: CheckReport) -> tuple[str, ...]:
-    return tuple(f"{finding.table}: {finding.message}" for finding in report.warnings)
-
-
-def stale(as_of: datetime | None, through: datetime | None) -> tuple[str, ...]:
-    """A warning where as_of lies far beyond the data; else nothing."""
-    if as_of is None or through is None or as_of - through <= STALE_AFTER:
-        return ()
-    return (
-        f"as_of {shown(as_of)} lies {(as_of - through).days} days beyond the data, which reach {shown(through)}",
-    )
-
-
 def _registry(config: Config) -> Registry:
     return Registry(Store.from_config(config.tracking), config.paths.models)
-
-
-def _write(session: Session, ranking: Ranking, scratch: Path) -> dict[str, int]:
-    engine, batch = session.canonical.engine, session.canonical.config.lists.batch_rows
-    schema = ranking.scores.schema().to_pyarrow()
-    scored = write_parquet(scratch / SCORES, engine.stream(ranking.scores, batch), schema)
-    listed = engine.collect(ranking.listed)
-    write_parquet(scratch / LIST, listed.to_batches(), listed.schema)
-    write_csv(scratch / LIST_CSV, listed)
-    more = write_exports(scratch, engine, ranking.exports, batch_rows=batch)
-    return {SCORES: scored, LIST: listed.num_rows, LIST_CSV: listed.num_rows, **more}
-
-
-def _manifest(
-    session: Session, moment: datetime | None, model: Version, bundle: Bundle, ranking: Ranking
-) -> dict[str, Any]:
-    """What led to a list; no run time, no host and no absolute path, so that the same inputs give the same bytes."""
-    return {
-        "propensity": __version__,
-        "as_of": shown(moment),
-        "data_through": shown(session.through),
-        "model": {
-            "name": model.name,
-            "version": model.number,
-            "digest": bundle.digest,
-            "spec_hash": bundle.spec_hash,
-            "horizon_days": bundle.horizon_days,
-        },
-        "inputs": session.canonical.report.to_dict()["tables"],
-        "counts": {
-            "scored": ranking.scored,
-            "listed": ranking.counts.get("listed", 0),
-            "removed": ranking.removed,
-        },
-        "qualification": ranking.qualification(),
-        "surprises": {"empty": list(ranking.surprises.empty), "new": ranking.surprises.new},
-    }

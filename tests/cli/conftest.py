@@ -92,6 +92,7 @@ class Place:
             f"paths.models={self.folder}/models",
             f"paths.out={self.folder}/out",
             f"paths.quarantine={self.folder}/quarantine",
+            f"paths.ledger={self.folder}/ledger",
             "model.params={max_trees: 30}",
             "model.rungs=[lightgbm]",
             "model.resamples=50",

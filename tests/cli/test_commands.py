@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,21 @@ import pytest
 import propensity
 from cli.conftest import CONFIG, run
 
-COMMANDS = ["check", "train", "backtest", "score", "promote", "rollback", "demo"]
+COMMANDS = [
+    "check",
+    "train",
+    "backtest",
+    "score",
+    "monitor",
+    "promote",
+    "rollback",
+    "nightly",
+    "retrain",
+    "feedback",
+    "results",
+    "forget",
+    "demo",
+]
 HEAVY = ["mlflow", "lightgbm", "sklearn", "pandas", "ibis", "duckdb", "pyarrow", "matplotlib", "scipy"]
 
 
@@ -69,12 +84,16 @@ def test_score_as_json_and_its_files(place):
     assert found["listed"] + sum(found["removed"].values()) == found["scored"] == 500
     assert {"do_not_contact", "already_converted", "disqualified"} <= set(found["removed"])
     assert sorted(path.name for path in place.list.iterdir()) == [
+        "crm",
         "list.csv",
         "list.parquet",
         "manifest.json",
         "nurture.csv",
+        "overview.html",
+        "profile.json",
         "qualification.parquet",
         "referrals.csv",
+        "reps",
         "scores.parquet",
         "suspects.csv",
     ]
@@ -96,9 +115,9 @@ def test_without_json_people_get_a_screen(place):
 
 
 def test_as_of_takes_a_zone(place, tmp_path):
-    ended = run(
-        "score", *place.settings(), "--json", "--as-of", "2026-03-01T02:00+02:00", "--out", tmp_path / "list"
-    )
+    # An earlier night in the place's ledger would give its list a trend.
+    settings = place.settings(f"paths.ledger={tmp_path}/ledger")
+    ended = run("score", *settings, "--json", "--as-of", "2026-03-01T02:00+02:00", "--out", tmp_path / "list")
     assert ended.code == 0
     assert ended.json["as_of"] == "2026-03-01T00:00:00Z"
 
@@ -172,3 +191,31 @@ def test_a_process_in_json_mode_prints_one_object_and_nothing_else(place):
     assert ended.returncode == 6
     assert set(json.loads(ended.stdout)) >= {"tables", "findings"}
     assert ended.stdout.count("\n") == 1
+
+
+def test_reports_results_and_forgetting_on_the_command_line(place, tmp_path):
+    listed = pq.read_table(place.list / "list.parquet")["lead_id"].to_pylist()
+    shutil.copytree(place.folder / "ledger", tmp_path / "ledger")
+    settings = place.settings(
+        f"paths.ledger={tmp_path}/ledger", f"paths.out={tmp_path}/out", f"paths.quarantine={tmp_path}/q"
+    )
+    outcomes = tmp_path / "outcomes.csv"
+    head = "lead_id,list_as_of,rep,outcome,reported_on,note"
+    outcomes.write_text(
+        f"{head}\n{listed[0]},2026-06-01,,do_not_call,2026-06-02,\nnobody,2026-06-01,,reached,2026-06-02,\n"
+    )
+    taken = run("feedback", outcomes, *settings, "--json").json
+    assert (taken["accepted"], taken["added"], taken["outcomes"]["do_not_call"]) == (1, 1, 1)
+    assert taken["files"][0]["refused"] == [{"line": 3, "why": "lead 'nobody' is on no list of the ledger"}]
+    again = run("feedback", outcomes, *settings, "--strict")
+    assert (again.code, "of which 0 new" in again.out) == (6, True)
+    assert "line 3" in again.out
+    found = run("results", *settings, "--json").json
+    assert (found["nights"], found["matured"], found["next_on"]) == (1, 0, "2026-07-06T00:00:00Z")
+    gone = run("forget", listed[0], *settings, "--json").json
+    assert gone["rows_removed"] == 2
+    assert listed[0] not in json.dumps(gone)
+    assert run("forget", listed[0], *settings, "--json").json["rows_removed"] == 0
+    missing = run("feedback", tmp_path / "none.csv", *settings)
+    assert missing.code == 3
+    assert "cannot be read" in missing.message

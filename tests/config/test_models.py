@@ -15,7 +15,7 @@ from propensity.config import Config
         ("tables: {leads: {path: x, table: y}}", "tables.leads: give either `path` (a file) or `table`"),
         (
             "tables: {leads: {table: y}}",
-            "tables.leads.table needs data.database, the DuckDB file that holds it",
+            "tables.leads.table needs data.database, the DuckDB file or PostgreSQL server that holds it",
         ),
         ("tables: {activities: {path: x}}", "tables.leads is missing; it is the one table that is required"),
         ("tables: {}", "tables.leads is missing"),

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from propensity.delivery.folders import staged_beside
 from propensity.delivery.lists import (
     MANIFEST,
     ROW_GROUP,
@@ -85,7 +86,7 @@ def test_numbers_and_nulls_are_left_alone():
 
 
 def test_the_manifest_names_size_rows_and_hash_of_each_file(tmp_path):
-    with staged(tmp_path / "out") as scratch:
+    with staged_beside(tmp_path / "out") as scratch:
         (scratch / "list.csv").write_text("rank\n1\n")
         manifest = deliver(scratch, tmp_path / "out", {"as_of": None}, {"list.csv": 1})
     found = json.loads(manifest.read_text())["files"]["list.csv"]
@@ -95,19 +96,21 @@ def test_the_manifest_names_size_rows_and_hash_of_each_file(tmp_path):
 
 def test_a_run_that_dies_leaves_the_earlier_list_as_it_was(tmp_path):
     out = tmp_path / "out"
-    with staged(out) as scratch:
+    with staged_beside(out) as scratch:
         (scratch / "list.csv").write_text("old")
         deliver(scratch, out, {}, {"list.csv": 1})
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    with pytest.raises(RuntimeError), staged(out) as scratch:
+    with pytest.raises(RuntimeError), staged_beside(out) as scratch:
         (scratch / "list.csv").write_text("half")
         raise RuntimeError
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert set(before) == {"list.csv", MANIFEST}
 
 
-def test_a_folder_that_cannot_be_is_a_delivery_error(tmp_path):
+@pytest.mark.parametrize("make", [staged, staged_beside])
+@pytest.mark.parametrize("name", ["file/out", "file"])
+def test_a_folder_that_cannot_be_is_a_delivery_error(tmp_path, make, name):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DeliveryError, match="--out") as caught, staged(tmp_path / "file" / "out"):
+    with pytest.raises(DeliveryError, match="--out") as caught, make(tmp_path / name):
         pass
     assert caught.value.exit_code == 5

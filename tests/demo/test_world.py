@@ -358,10 +358,20 @@ def test_sources_shift_with_the_drift(small):
 
 def test_files_read_back_with_iso_dates_and_one_broken_lead(small, tmp_path):
     paths = world.write(small, tmp_path)
-    assert set(paths) == {"leads", "accounts", "products", "activities", "stages", "budgets", "truth"}
+    assert set(paths) == {
+        "leads",
+        "accounts",
+        "products",
+        "activities",
+        "stages",
+        "budgets",
+        "truth",
+        "latent",
+    }
     assert paths["truth"].parent == tmp_path / "truth"
     assert parquet.read_table(paths["activities"]).equals(small.activities)
     assert parquet.read_table(paths["truth"]).equals(small.truth)
+    assert parquet.read_table(paths["latent"]).equals(small.latent)
     options = csv.ConvertOptions(column_types={"created_at": "string"})
     created = csv.read_csv(paths["leads"], convert_options=options)["created_at"].to_pylist()
     assert created[0] == small.leads["created_at"][0].as_py().strftime("%Y-%m-%dT%H:%M:%SZ")

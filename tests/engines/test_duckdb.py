@@ -65,6 +65,15 @@ def test_a_stream_comes_in_batches_in_order(engine):
     assert list(engine.stream(table.filter(table["n"] < 0), 10)) == []
 
 
+def test_a_stream_leaves_the_memory_limit_as_it_was_set():
+    with DuckDBEngine(memory_gb=0.5) as engine:
+        ask = "SELECT current_setting('memory_limit')"
+        before = engine._backend.raw_sql(ask).fetchone()
+        batches = engine.stream(engine.register("n", numbers(3)), 2)
+        assert sum(batch.num_rows for batch in batches) == 3
+        assert engine._backend.raw_sql(ask).fetchone() == before
+
+
 def test_parts_are_one_table(engine, tmp_path):
     import pyarrow.parquet as pq  # noqa: PLC0415
 

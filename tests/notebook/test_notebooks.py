@@ -43,3 +43,16 @@ def test_train_and_compare(monkeypatch, tmp_path):
     assert "scorecard" in tables[1]
     assert "In short" in next(data["text/html"] for data in shown if "srcdoc" in data.get("text/html", ""))
     assert "'evidence.html'" in shown[-1]["text/plain"]
+
+
+def test_from_score_to_results(monkeypatch, tmp_path):
+    monkeypatch.setenv("PROPENSITY_NOTEBOOK_LEADS", "500")
+    monkeypatch.setenv("PROPENSITY_NOTEBOOK_FOLDER", str(tmp_path))
+    tracked(tmp_path)
+    cells = executed("03_from_score_to_results.py")
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert [output for output in outputs if output.output_type != "execute_result"] == []
+    shown = [output["data"]["text/plain"] for output in outputs]
+    assert "False" in shown, "who asked not to be called is on no later list"
+    assert any("'do_not_call': 1" in text for text in shown)
+    assert "smallest" in shown[-1]

@@ -47,10 +47,21 @@ def test_one_value_in_any_batch_is_enough():
 
 
 def test_new_values_are_counted_over_all_batches():
-    found = seen((["ad", "fair", None], [1.0, 1.0, 1.0]), (["fair", "expo"], [1.0, 1.0]))
-    assert found.new == {"source": {"expo": 1, "fair": 2}}
+    found = seen((["ad", *["fair"] * 4, None], [1.0] * 6), (["fair", "expo"], [1.0, 1.0]))
+    assert found.new == {"source": {"expo": 1, "fair": 5}}
     (said,) = found.warnings(max_share=0.5)
-    assert "for 3 of 4 leads, and takes them as unknown: 'fair' (2), 'expo' (1)." in said
+    assert "for 6 of 7 leads, and takes them as unknown: 'fair' (5) and 1 more." in said
+
+
+def test_what_few_leads_share_may_be_a_name_and_is_only_counted():
+    (said,) = seen((["Ada", "Bob", "Bob"], [1.0] * 3)).warnings(max_share=0)
+    assert "for 3 of 3 leads, and takes them as unknown: 2 that few leads share. Map the words" in said
+
+
+def test_a_column_of_which_nothing_was_learned_is_no_surprise():
+    surprises = Surprises(SimpleNamespace(names=("mentor",), categories={"mentor": ()}, metadata={}))
+    surprises.see(pa.table({"mentor": ["Ada"] * 9}))
+    assert surprises.warnings(max_share=0) == ()
 
 
 def test_few_new_values_are_kept_but_give_no_warning():

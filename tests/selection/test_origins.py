@@ -40,12 +40,44 @@ def known_before(world: World, at: datetime) -> World:
     )  # fmt: skip
 
 
+COOL_DOWN = 2 * DAY
+SWITCHBOARD = 10
+
+
+def called(crm: Crm, lead: str, at: datetime) -> bool:
+    """Called or met within the cool-down, by what was known."""
+    for act in crm.activities.get(lead, []):
+        seen = act["occurred_at"] < at and (act["recorded_at"] or act["occurred_at"]) < at
+        direction = act["direction"] or ("outbound" if act["type"] == "call" else None)
+        channel = act["channel"] or ("phone" if act["type"] == "call" else None)
+        spoken = direction == "outbound" and channel in ("phone", "in_person")
+        if seen and act["occurred_at"] >= at - COOL_DOWN and (spoken or act["type"] == "meeting"):
+            return True
+    return False
+
+
+def of_the_same_person(leads: dict[str, Any]) -> dict[str, list[str]]:
+    """Each lead's leads: those of its e-mail address, unless so many share it that it is a switchboard's."""
+    sharing: dict[str, list[str]] = {}
+    for lead, row in leads.items():
+        sharing.setdefault(row["email"] or lead, []).append(lead)
+    groups = [
+        part
+        for group in sharing.values()
+        for part in ([group] if len(group) <= SWITCHBOARD else [[x] for x in group])
+    ]
+    return {lead: group for group in groups for lead in group}
+
+
 def listed_then(crm: Crm, at: datetime) -> list[tuple[datetime, str, int]]:
     """Who could be called by what was known, and what became of each by all that is known today."""
-    then, ends = Crm(known_before(crm.world, at), crm.config), {"prospect", "customer", "disqualified"}
+    then = Crm(known_before(crm.world, at), crm.config)
+    entered = {lead: {row["stage"] for row in then.stages.get(lead, [])} for lead in then.leads}
+    persons = of_the_same_person(then.leads)
     found: list[tuple[datetime, str, int]] = []
     for lead in then.leads:
-        if any(row["stage"] in ends for row in then.stages.get(lead, [])):
+        taken = any(entered[one] & {"prospect", "customer"} or called(crm, one, at) for one in persons[lead])
+        if taken or "disqualified" in entered[lead]:
             continue
         stages = crm.stages.get(lead, [])
         converted = min(

@@ -4,8 +4,8 @@ import pytest
 
 from propensity.config import TrackingConfig
 from propensity.errors import ConfigError
+from propensity.masking import mask, masked
 from propensity.tracking import Store
-from propensity.tracking.masking import mask, masked
 
 
 def test_files_of_a_sqlite_store_lie_beside_it_unless_said(tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -170,6 +171,52 @@ def curves(
         parts += _drawn(number, one, across, down)
     foot = bottom + _AXIS + 4
     names = [*((number, one.name) for number, one in enumerate(shown)), (None, f"dotted line: {y_title}")]
+    for place, (number, name) in enumerate(names):
+        parts += _named(number, name, foot + place * _LINE_HEIGHT)
+    return _svg(parts, foot + len(names) * _LINE_HEIGHT, says)
+
+
+def over_time(
+    series: Sequence[Curve],
+    *,
+    says: str,
+    tick: Callable[[float], str],
+    y_title: str,
+    bounds: Sequence[tuple[float, str]] = (),
+) -> Markup:
+    """At most three series over days (`x` as `date.toordinal` counts them), from 0; `bounds` are level lines with their names."""
+    shown = series[:_MOST_SERIES]
+    days = [v for one in shown for v in one.x] or [1.0]
+    tallest = [v for one in shown for v in (*one.y, *(end for pair in one.ends for end in pair))]
+    ys = _ticks(0.0, max([*tallest, *(height for height, _ in bounds)], default=1.0))
+    first, last = min(days), max(*days, min(days) + 1)
+    right, top, bottom = WIDTH - _MARGIN - 6, 10.0, 10.0 + _PLOT_HEIGHT * 0.7
+
+    def across(value: float) -> float:
+        return _LEFT + (right - _LEFT) * (value - first) / (last - first)
+
+    def down(value: float) -> float:
+        return bottom - (bottom - top) * value / ys[-1]
+
+    parts: list[str] = []
+    for value in ys:
+        y = _n(down(value))
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_n(right)}" y1="{y}" y2="{y}"/>')
+        parts.append(_text(_LEFT - 5, down(value) + 4, tick(value), anchor="end", soft=True))
+    for day, anchor in (
+        ((min(days), "start"), (max(days), "end")) if max(days) > min(days) else ((min(days), "start"),)
+    ):
+        parts.append(
+            _text(across(day), bottom + 15, f"{date.fromordinal(int(day))}", anchor=anchor, soft=True)
+        )
+    for height, name in bounds:
+        y = down(height)
+        parts.append(f'<line class="ideal" x1="{_LEFT}" x2="{_n(right)}" y1="{_n(y)}" y2="{_n(y)}"/>')
+        parts.append(_text(_LEFT + 4, y - 3, name, soft=True))
+    for number, one in enumerate(shown):
+        parts += _drawn(number, one, across, down)
+    foot = bottom + _AXIS + 2
+    names = [(None, y_title), *((number, one.name) for number, one in enumerate(shown))]
     for place, (number, name) in enumerate(names):
         parts += _named(number, name, foot + place * _LINE_HEIGHT)
     return _svg(parts, foot + len(names) * _LINE_HEIGHT, says)

@@ -38,7 +38,7 @@ class Unmapped:
 def unmapped(canonical: Canonical, name: TableName) -> Unmapped | None:
     """The columns of a table's sources, and of their lookups, that nothing reads; None where there are none."""
     config = canonical.config
-    opener = Opener(canonical.engine, config)
+    opener = Opener(canonical.engine, config, canonical.server)
     probes: dict[str, str] = {}
     sources: list[SourceConfig] = []
     every: dict[str, str] = {}
@@ -81,8 +81,8 @@ def _unread(opener: Opener, source: SourceConfig, name: TableName) -> list[str]:
 
 
 def _read(source: SourceConfig, name: TableName) -> set[str]:
-    """Every source column that the mapping names."""
-    read: set[str] = {source.order_by} if source.order_by is not None else set()
+    """Every source column that the mapping names, if only to say that it is personal."""
+    read: set[str] = {*source.personal, *([] if source.order_by is None else [source.order_by])}
     for part in source.parts:
         for column in TABLES[name].names:
             mapping = mapping_of(part.columns, column)

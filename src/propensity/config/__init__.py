@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from propensity.config.backtest import BacktestConfig
 from propensity.config.columns import ColumnMapping, ExtraColumn
 from propensity.config.court import CourtConfig
+from propensity.config.database import Database, ServerConfig, TargetConfig, VariableName, without_secret
 from propensity.config.engine import EngineConfig, SparkConfig
 from propensity.config.features import ActivityType, FeaturesConfig
 from propensity.config.gate import GateConfig
 from propensity.config.lists import ListsConfig
 from propensity.config.model import ModelConfig
+from propensity.config.monitoring import MonitoringConfig
+from propensity.config.nightly import NightlyConfig
 from propensity.config.qualify import QualificationConfig
 from propensity.config.tables import (
     CsvOptions,
@@ -46,14 +49,18 @@ __all__ = [
     "LookupConfig",
     "Model",
     "ModelConfig",
+    "MonitoringConfig",
+    "NightlyConfig",
     "OutcomeConfig",
     "PathsConfig",
     "QualificationConfig",
     "RowsConfig",
+    "ServerConfig",
     "SnapshotsConfig",
     "SourceConfig",
     "SparkConfig",
     "TableConfig",
+    "TargetConfig",
     "TrackingConfig",
     "parse_step",
 ]
@@ -63,8 +70,10 @@ class DataConfig(Model):
     """Where the data are and how they are read."""
 
     folder: Path = Field(default=Path(), description="folder that table paths are relative to")
-    database: Path | None = Field(
-        default=None, description="a DuckDB file that holds tables named by `table`"
+    database: Database = Field(
+        default=None,
+        description="what holds tables named by `table`: a DuckDB file, an address such as postgresql://user@host/crm, or "
+        "`{url_env: VARIABLE}`, the environment variable that holds the address",
     )
     timezone: Zone = Field(default="UTC", description="zone of times without one")
     through: Instant | None = Field(
@@ -170,9 +179,14 @@ def parse_step(text: str) -> tuple[int, Literal["days", "weeks", "months"]]:
 class TrackingConfig(Model):
     """Where MLflow keeps runs and models."""
 
-    uri: str = Field(
+    uri: Annotated[str, AfterValidator(without_secret)] = Field(
         default="sqlite:///mlflow.db",
-        description="tracking server, or a SQLite file relative to this file",
+        description="tracking server or postgresql://user@host/mlflow, without a password, or a SQLite file relative to this "
+        "file",
+    )
+    uri_env: VariableName | None = Field(
+        default=None,
+        description="instead of `uri`: the environment variable that holds the address, which may have a password",
     )
     artifacts: str | None = Field(
         default=None, description="artifact root of a local store; `mlartifacts` beside it"
@@ -190,7 +204,7 @@ class PathsConfig(Model):
     out: Path = Field(default=Path("out"), description="lists, one folder each, unless --out says otherwise")
     reports: Path = Field(
         default=Path("reports"),
-        description="what is reported: the evidence pack of each training, `backtest.json`",
+        description="what is reported: the evidence pack of each training, `backtest.json`, `monitor.html` and its history",
     )
     quarantine: Path = Field(
         default=Path("out/quarantine"), description="rows that broke a rule, one file a table"
@@ -199,6 +213,25 @@ class PathsConfig(Model):
         default=Path("out/ledger"),
         description="what was listed, night by night, and what reps reported; only ever added to",
     )
+    state: Path | None = Field(
+        default=None,
+        description="of unattended runs: the lock, `last-run.json`, and the list of a night that could not be delivered; "
+        "`state` in `out` by default",
+    )
+    logs: Path | None = Field(
+        default=None,
+        description="one file of JSON lines for each unattended run; `logs` in `out` by default",
+    )
+
+    @property
+    def state_folder(self) -> Path:
+        """Where unattended runs keep what the next one must know."""
+        return self.out / "state" if self.state is None else self.state
+
+    @property
+    def logs_folder(self) -> Path:
+        """Where unattended runs log."""
+        return self.out / "logs" if self.logs is None else self.logs
 
 
 class Config(Model):
@@ -216,7 +249,9 @@ class Config(Model):
     gate: GateConfig = GateConfig()
     qualification: QualificationConfig = QualificationConfig()
     lists: ListsConfig = ListsConfig()
+    nightly: NightlyConfig = NightlyConfig()
     backtest: BacktestConfig = BacktestConfig()
+    monitoring: MonitoringConfig = MonitoringConfig()
     tracking: TrackingConfig = TrackingConfig()
     paths: PathsConfig = PathsConfig()
 

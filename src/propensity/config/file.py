@@ -79,11 +79,12 @@ def parse_config(tree: Mapping[str, Any], *, base: Path, origin: str = "the conf
         mistakes = "\n".join(dict.fromkeys([*_explain(error, tree), *_of_tables(tree)]))
         raise ConfigError(f"{origin} does not fit:\n{mistakes}") from error
     data, tracking = config.data, config.tracking
-    database = None if data.database is None else _resolve(data.database, base)
+    database = _resolve(data.database, base) if isinstance(data.database, Path) else data.database
     uris = {"uri": _resolve_uri(tracking.uri, base)}
     if tracking.artifacts is not None:
         uris["artifacts"] = _resolve_place(tracking.artifacts, base)
-    paths = {key: _resolve(value, base) for key, value in config.paths.model_dump().items()}
+    given = {key: value for key, value in config.paths.model_dump().items() if value is not None}
+    paths = {key: _resolve(value, base) for key, value in given.items()}
     own = tuple(_resolve(path, base) for path in config.features.own)
     spark = config.engine.spark
     if spark.scratch is not None:
@@ -139,13 +140,15 @@ def _resolve_text(path: str, base: Path) -> str:
 
 
 _PATHS: Mapping[str, Mapping[str, Callable[[str, Path], str]]] = {
-    "data": {"folder": _resolve_text, "database": _resolve_text},
+    "data": {"folder": _resolve_text, "database": _resolve_place},
     "paths": {
         "models": _resolve_text,
         "out": _resolve_text,
         "reports": _resolve_text,
         "quarantine": _resolve_text,
         "ledger": _resolve_text,
+        "state": _resolve_text,
+        "logs": _resolve_text,
     },
     "tracking": {"uri": _resolve_uri, "artifacts": _resolve_place},
     "features": {"own": _resolve_text},

@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from propensity.config.crm import CrmConfig
+from propensity.config.database import TargetConfig
 from propensity.config.types import MOST_DAYS, Model, Real, Text, Whole
 
 TERRITORY = ("country", "region", "industry", "product", "source")
@@ -109,6 +111,12 @@ class ListsConfig(Model):
         le=MOST_DAYS,
         description="nobody is listed who was called or met not longer ago, in days",
     )
+    not_now_days: Real = Field(
+        default=90,
+        ge=0,
+        le=MOST_DAYS,
+        description="nobody is listed of whom a rep reported `not_now` not longer ago, in days",
+    )
     same_person_by: tuple[Literal["email", "phone"], ...] = Field(
         default=("email", "phone"),
         description="leads that share one of these, spelled alike or not, are one person: only the best is listed, and who asked "
@@ -129,11 +137,20 @@ class ListsConfig(Model):
     holdout: HoldoutConfig = HoldoutConfig()
     exploration: ExplorationConfig = ExplorationConfig()
     reasons: ReasonsConfig = ReasonsConfig()
+    crm: CrmConfig = CrmConfig()
+    database: TargetConfig | None = Field(
+        default=None, description="PostgreSQL tables that scores and lists are written to, beside the files"
+    )
     steady_within: Real = Field(
         default=0.1,
         ge=0,
         le=10,
         description="a change of the log odds since the last list that is still called steady",
+    )
+    questions: Whole = Field(
+        default=5_000,
+        ge=0,
+        description="listed leads, from the first rank down, that get a next best question; 0: none",
     )
     recent_acts: Whole = Field(default=8, ge=0, le=100, description="acts of a lead that its page shows")
     batch_rows: Whole = Field(default=50_000, ge=1_000, description="leads scored at a time")

@@ -154,6 +154,10 @@ class SourceConfig(Origin, RowsConfig):
     extra: Mapping[str, ExtraColumn] = Field(
         default={}, description="company-specific columns that become features"
     )
+    personal: Words = Field(
+        default=(),
+        description="source columns that say who somebody is: nothing looks at them, not even the leakage court",
+    )
     static: bool = Field(
         default=False,
         description="accounts without valid_from: true says that they never change, which is assumed with a warning otherwise",
@@ -169,6 +173,15 @@ class SourceConfig(Origin, RowsConfig):
     @classmethod
     def _extras_say_when(cls, extras: Mapping[str, ExtraColumn]) -> Mapping[str, ExtraColumn]:
         return extras_that_say_when(extras)
+
+    @model_validator(mode="after")
+    def _personal_is_not_learned(self) -> Self:
+        both = sorted({extra.column or name for name, extra in self.extra.items()} & set(self.personal))
+        if both:
+            raise ValueError(
+                f"{', '.join(both)} is `personal`, so that it can be no extra column: leave one out"
+            )
+        return self
 
     @field_validator("lookups")
     @classmethod
@@ -318,9 +331,11 @@ def _source_mistakes(name: TableName, source: SourceConfig, where: str, *, datab
         mistakes.append(f"{where}.extra names canonical columns {clash}; map them under `columns`")
     if not database:
         if source.table is not None:
-            mistakes.append(f"{where}.table needs data.database, the DuckDB file that holds it")
+            mistakes.append(
+                f"{where}.table needs data.database, the DuckDB file or PostgreSQL server that holds it"
+            )
         mistakes += [
-            f"{where}.lookups.{lookup}.table needs data.database, the DuckDB file that holds it"
+            f"{where}.lookups.{lookup}.table needs data.database, the DuckDB file or PostgreSQL server that holds it"
             for lookup, found in source.lookups.items()
             if found.table is not None
         ]

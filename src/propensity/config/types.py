@@ -73,5 +73,11 @@ class Model(BaseModel):
     """What all parts of the configuration share: frozen, and no key that is not known."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", protected_namespaces=(), validate_default=True, allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        protected_namespaces=(),
+        validate_default=True,
+        allow_inf_nan=False,
+        # What does not fit may be a password in the wrong place.
+        hide_input_in_errors=True,
     )

@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 
-from propensity.delivery.lists import LIST, MANIFEST, QUALIFICATION, SCORES
+from propensity.delivery.folders import MANIFEST
+from propensity.delivery.lists import LIST, QUALIFICATION, SCORES
 from propensity.errors import UsageError
+from propensity.scoring.feedback import Feedback
 
 pc: Any = pyarrow.compute
 _MOST_NEAR = 3
@@ -37,6 +39,8 @@ class Explained:
         Its row of qualification.parquet.
     listed
         Its row of list.parquet; None where it is on no list.
+    reports
+        What reps reported of it, by time: outcome, reported_on, list_as_of, rep, note.
     """
 
     folder: Path
@@ -44,6 +48,7 @@ class Explained:
     score: Mapping[str, Any]
     qualification: Mapping[str, Any]
     listed: Mapping[str, Any] | None
+    reports: tuple[Mapping[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""
@@ -53,10 +58,19 @@ class Explained:
             for name, row in rows.items()
         }
         model = self.manifest["model"]
-        return {"folder": str(self.folder), "as_of": self.manifest["as_of"], "model": model, **told}
+        reports = [{key: _plain(value) for key, value in report.items()} for report in self.reports]
+        return {
+            "folder": str(self.folder),
+            "as_of": self.manifest["as_of"],
+            "model": model,
+            **told,
+            "reports": reports,
+        }
 
 
-def explained(lead_id: str, out: Path, *, night: Path | None = None, quarantine: Path) -> Explained:
+def explained(
+    lead_id: str, out: Path, *, night: Path | None = None, quarantine: Path, ledger: Path | None = None
+) -> Explained:
     """Look a lead up in a night's files.
 
     Parameters
@@ -70,8 +84,13 @@ def explained(lead_id: str, out: Path, *, night: Path | None = None, quarantine:
     quarantine
         Where rows that broke a rule are: a lead that was set aside is on no list.
 
+    ledger
+        Where reps' reports are kept; None to leave them out.
+
     Raises
     ------
+    LedgerError
+        A file of reports is damaged.
     UsageError
         There is no night, or the lead is not in it; with what is known of it.
     """
@@ -80,7 +99,21 @@ def explained(lead_id: str, out: Path, *, night: Path | None = None, quarantine:
     if score is None:
         raise UsageError(_not_there(lead_id, folder, quarantine))
     return Explained(
-        folder, manifest, score, _row(folder / QUALIFICATION, lead_id) or {}, _row(folder / LIST, lead_id)
+        folder,
+        manifest,
+        score,
+        _row(folder / QUALIFICATION, lead_id) or {},
+        _row(folder / LIST, lead_id),
+        () if ledger is None else _reports(lead_id, ledger),
+    )
+
+
+def _reports(lead_id: str, ledger: Path) -> tuple[Mapping[str, Any], ...]:
+    told = ("outcome", "reported_on", "list_as_of", "rep", "note")
+    return tuple(
+        {name: getattr(report, name) for name in told}
+        for report in Feedback(ledger).reports()
+        if report.lead_id == lead_id
     )
 
 
@@ -92,7 +125,9 @@ def newest_night(out: Path) -> tuple[Path, Mapping[str, Any]]:
     UsageError
         There is none.
     """
-    nights = [_night(path.parent) for path in sorted(out.glob(f"*/{MANIFEST}"))]
+    # A folder whose name begins with a dot is one that a run is writing, or was killed over.
+    found = (path.parent for path in sorted(out.glob(f"*/{MANIFEST}")))
+    nights = [_night(folder) for folder in found if not folder.name.startswith(".")]
     if not nights:
         raise UsageError(
             f"{out} holds no list yet. Run `propensity score` first, or name a list's folder with --out."

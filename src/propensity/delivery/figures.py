@@ -11,7 +11,7 @@ from propensity.delivery.lists import staged
 from propensity.errors import DeliveryError
 
 
-def write_figures(path: Path, tree: Mapping[str, Any], *, setting: str) -> None:
+def write_figures(path: Path, tree: Mapping[str, Any], *, setting: str, indent: int | None = 2) -> None:
     """Write `tree` (JSON types, no NaN) in place of what `path` held; the same figures give the same bytes.
 
     Raises
@@ -19,7 +19,7 @@ def write_figures(path: Path, tree: Mapping[str, Any], *, setting: str) -> None:
     DeliveryError
         The folder cannot be made or written; `setting` is the key of the configuration that says another.
     """
-    text = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(tree, indent=indent, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
     try:
         with staged(path.parent) as scratch:
             draft = scratch / path.name

@@ -1,10 +1,9 @@
-"""Scores and lists as files: written aside, hashed, then moved to their names, the manifest last."""
+"""Scores and lists as files: written aside, hashed, then put in their place together."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -17,9 +16,10 @@ import pyarrow.compute
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from propensity.delivery.folders import MANIFEST, PARTIAL, clear, held, private, swap
 from propensity.errors import DeliveryError
 
-SCORES, LIST, LIST_CSV, MANIFEST = "scores.parquet", "list.parquet", "list.csv", "manifest.json"
+SCORES, LIST, LIST_CSV = "scores.parquet", "list.parquet", "list.csv"
 QUALIFICATION, NURTURE_CSV, REFERRALS_CSV, SUSPECTS_CSV = (
     "qualification.parquet", "nurture.csv", "referrals.csv", "suspects.csv",
 )  # fmt: skip
@@ -34,7 +34,9 @@ _FORMULA = r"^[\s]*[=+\-@]|^[\t\r\n]"
 
 @contextmanager
 def staged(folder: Path) -> Generator[Path]:
-    """Give a scratch folder beside the final names; it is gone afterwards, whatever happened.
+    """Give a scratch folder beside the final names, for files that replace one another; it is gone afterwards.
+
+    A whole folder that takes the place of another is staged by `folders.staged_beside`.
 
     Raises
     ------
@@ -43,15 +45,18 @@ def staged(folder: Path) -> Generator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+        for left in folder.glob(f"{PARTIAL}*"):
+            clear(left)
+        scratch = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=folder))
     except OSError as error:
         raise DeliveryError(
             f"{folder} cannot be written: {error.strerror}. Give another folder with --out."
         ) from error
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with held(scratch):
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def write_parquet(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
@@ -119,38 +124,48 @@ def neutral(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def deliver(scratch: Path, folder: Path, manifest: Mapping[str, Any], rows: Mapping[str, int]) -> Path:
-    """Write the manifest over the staged files and move all to their final names, the manifest last.
+    """Write the manifest over the staged files, and let their folder take its place: whole or not at all.
+
+    Files 0600 and folders 0700: they hold names and addresses.
 
     Parameters
     ----------
     scratch
-        The folder that `staged` gave, with the files of a whole list.
+        The folder that `folders.staged_beside` gave, with the files of a whole list.
     folder
-        Where they belong.
+        Its place; what lies there and is not ours stays.
     manifest
         What led to them; `files` (bytes, rows, SHA-256) is added.
     rows
-        Per file name the rows in it.
+        Per file (its path in the folder, with `/`) the rows in it.
 
     Returns
     -------
     The manifest's path.
+
+    Raises
+    ------
+    DeliveryError
+        The folder could not take its place; the one before is there as it was.
     """
-    files = {
-        name: {"bytes": (scratch / name).stat().st_size, "rows": count, "sha256": _sha256(scratch / name)}
-        for name, count in sorted(rows.items())
-    }
-    text = json.dumps({**manifest, "files": files}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    (scratch / MANIFEST).write_text(text, encoding="utf-8")
+    files = {name: file_entry(scratch / name, count) for name, count in sorted(rows.items())}
+    (scratch / MANIFEST).write_text(manifest_text({**manifest, "files": files}), encoding="utf-8")
     try:
-        for name in (*sorted(rows), MANIFEST):
-            with (scratch / name).open("rb") as file:
-                os.fsync(file.fileno())
-        for name in (*sorted(rows), MANIFEST):
-            (scratch / name).replace(folder / name)
+        private(scratch)
+        swap(scratch, folder)
     except OSError as error:
         raise DeliveryError(f"the list could not be moved to {folder}: {error.strerror}.") from error
     return folder / MANIFEST
+
+
+def file_entry(path: Path, rows: int | None) -> dict[str, Any]:
+    """What a manifest says of one of its files."""
+    return {"bytes": path.stat().st_size, "rows": rows, "sha256": _sha256(path)}
+
+
+def manifest_text(manifest: Mapping[str, Any]) -> str:
+    """A manifest as it is written."""
+    return json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _sha256(path: Path) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from propensity.demo.laws import ANSWERS, BUDGETS, KINDS, MAX_LAG_DAYS, STATES, Kind
+from propensity.demo.process import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from propensity.demo.dates import Calendar
     from propensity.demo.fit import Covariates
     from propensity.demo.laws import Floats, Ints, Laws
-    from propensity.demo.process import Facts
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,29 @@ def true_probabilities(
     if not rows:
         return Truth(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     return Truth(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+
+
+def latent_probabilities(
+    states: Ints,
+    leads: Ints,
+    covariates: Covariates,
+    calendar: Calendar,
+    laws: Laws,
+    *,
+    as_of_day: int,
+    horizon_days: int,
+) -> Floats:
+    """P(converted within the horizon) of `leads`, open at as_of, for one who sees the hidden states then, (leads,).
+
+    Parameters
+    ----------
+    states
+        Hidden state of each of `leads` at as_of, (leads,) int64 from 0 to 7.
+    """
+    nothing = np.zeros(0, dtype=np.int64)
+    facts = Facts(lead=nothing, kind=nothing, day=nothing, lag_days=nothing, amount_eur=np.zeros(0))
+    engine = _Filter(facts, np.zeros(len(covariates.birth_day), np.int64), covariates, calendar, laws)
+    return engine.look_ahead(np.eye(STATES)[states], leads, as_of_day, horizon_days)
 
 
 class _Filter:

@@ -56,10 +56,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class Fates:
-    """Per lead: OPEN, CONVERTED or DISQUALIFIED, and the day it happened (NEVER while open), int64."""
+    """Per lead: OPEN, CONVERTED or DISQUALIFIED, the day it happened (NEVER while open), and the last hidden state, int64."""
 
     fate: Ints
     day: Ints
+    state: Ints
 
 
 def run(
@@ -75,7 +76,7 @@ def run(
             decision=laws.decision_level(date.weekday(), date.timetuple().tm_yday),
             drifted=day >= calendar.drift_day,
         )
-    return simulation.facts(), Fates(fate=simulation.fate, day=simulation.end_day)
+    return simulation.facts(), Fates(fate=simulation.fate, day=simulation.end_day, state=simulation.state)
 
 
 class _Simulation:
@@ -86,7 +87,7 @@ class _Simulation:
         self._rng = rng
         self._covariates = covariates
         self._laws = laws
-        self._state = np.zeros(leads, dtype=np.int64)
+        self.state = np.zeros(leads, dtype=np.int64)
         self._pressure = np.zeros(leads)
         self._heat = np.zeros(leads)
         self._pending = np.zeros((MAX_LAG_DAYS + 1, leads))
@@ -101,7 +102,7 @@ class _Simulation:
         old = len(self._open)
         first, last = np.searchsorted(self._covariates.birth_day, [day, day + 1])
         born = np.arange(first, last, dtype=np.int64)
-        self._state[born] = _pick(self._rng, self._covariates.prior[born])
+        self.state[born] = _pick(self._rng, self._covariates.prior[born])
         self._open = np.concatenate([self._open, born])
         self._remember(day)
         self._emit(day, activity)
@@ -109,11 +110,11 @@ class _Simulation:
         self._open = self._open[self.fate[self._open] == OPEN]
 
     def _move(self, leads: Ints) -> None:
-        means, interest = np.divmod(self._state[leads], 4)
+        means, interest = np.divmod(self.state[leads], 4)
         fast = self._rng.random(len(leads)) < self._covariates.fast_share[leads]
         # Choosing the matrix at random each day has the law of the mixed matrix.
         rows = np.where(fast[:, None], self._laws.fast[interest], self._laws.slow[interest])
-        self._state[leads] = means * 4 + _pick(self._rng, rows)
+        self.state[leads] = means * 4 + _pick(self._rng, rows)
 
     def _remember(self, day: int) -> None:
         """Reps know in the morning what was recorded by the evening before."""
@@ -129,7 +130,7 @@ class _Simulation:
         calls = self._rng.poisson(_CALLS_PER_DAY[band] * urge)
         self._pressure[leads] = self._pressure[leads] * self._laws.pressure_decay + emails
         called = np.repeat(leads, calls)
-        answered = self._rng.random(len(called)) < self._laws.call_answered[self._state[called]]
+        answered = self._rng.random(len(called)) < self._laws.call_answered[self.state[called]]
         inbound, kinds = self._inbound(leads, activity)
         lead = np.concatenate([np.repeat(leads, emails), called, inbound])
         kind = np.concatenate(
@@ -146,11 +147,11 @@ class _Simulation:
         rates = self._laws.rates
         spontaneous = activity * rates[: BUDGETS.stop].sum(axis=0)
         answers = rates[ANSWERS].sum(axis=0)
-        state = self._state[leads]
+        state = self.state[leads]
         emitter = np.repeat(
             leads, self._rng.poisson(spontaneous[state] + self._pressure[leads] * answers[state])
         )
-        by_kind = rates.T[self._state[emitter]]
+        by_kind = rates.T[self.state[emitter]]
         by_kind[:, : BUDGETS.stop] *= activity
         by_kind[:, ANSWERS] *= self._pressure[emitter, None]
         return emitter, _pick(self._rng, by_kind / by_kind.sum(axis=1, keepdims=True))
@@ -162,7 +163,7 @@ class _Simulation:
         amount = np.full(len(lead), np.nan)
         budget = np.flatnonzero((kind >= BUDGETS.start) & (kind < BUDGETS.stop))
         row = kind[budget] - BUDGETS.start
-        mean = self._laws.amount_log_mean[row, self._state[lead[budget]] // 4]
+        mean = self._laws.amount_log_mean[row, self.state[lead[budget]] // 4]
         ratio = np.exp(self._rng.normal(mean, self._laws.amount_log_sd[row]))
         amount[budget] = np.rint(ratio * self._covariates.price_eur[lead[budget]] * 100.0) / 100.0
         slot = (day + lag) % (MAX_LAG_DAYS + 1)
@@ -170,7 +171,7 @@ class _Simulation:
         self._parts.append((lead, kind, np.full(len(lead), day, dtype=np.int64), lag, amount))
 
     def _end(self, leads: Ints, day: int, *, decision: float, drifted: bool) -> None:
-        state = self._state[leads]
+        state = self.state[leads]
         rows = np.arange(len(leads))
         source = self._covariates.late_conversion_fit if drifted else self._covariates.conversion_fit
         level = decision * (self._laws.drift_convert if drifted else 1.0)

@@ -16,10 +16,10 @@ from pyarrow import csv, parquet
 from propensity.demo import records, words
 from propensity.demo.dates import Calendar, make_calendar
 from propensity.demo.fit import Covariates, covariates
-from propensity.demo.forward import true_probabilities
-from propensity.demo.laws import BUDGETS, default_laws
+from propensity.demo.forward import latent_probabilities, true_probabilities
+from propensity.demo.laws import BUDGETS, INTERESTS, default_laws
 from propensity.demo.people import DAY_SECONDS, Accounts, People, make_accounts, make_people
-from propensity.demo.process import CONVERTED, Facts, Fates, run
+from propensity.demo.process import CONVERTED, OPEN, Facts, Fates, run
 from propensity.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ class World:
         lead_id, as_of, probability: per as_of, every lead created before it and neither converted nor
         disqualified before it (on record or not), with P(enters prospect in [as_of, as_of + horizon) | facts
         that happened and were recorded before as_of, and that it is still open). By as_of, then lead_id.
+    latent
+        lead_id, means, interest, probability: what is hidden about every lead that is open at `end`: whether it has the
+        means, its interest (see `laws`), and P(enters prospect in [end, end + horizon)) for one who knew both.
     """
 
     leads: pa.Table
@@ -56,6 +59,7 @@ class World:
     budgets: pa.Table
     products: pa.Table
     truth: pa.Table
+    latent: pa.Table
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def simulate(
     calendar = hidden.calendar
     instants = calendar.month_starts() if truth_instants is None else truth_instants
     days = [calendar.day_of(instant) for instant in instants]
-    return _write_down(rng, hidden, _truth(hidden, days, horizon_days))
+    return _write_down(rng, hidden, _truth(hidden, days, horizon_days), horizon_days=horizon_days)
 
 
 def live(rng: np.random.Generator, *, leads: int, calendar: Calendar, laws: Laws) -> Hidden:
@@ -156,7 +160,32 @@ def _truth(hidden: Hidden, as_of_days: list[int], horizon_days: int) -> pa.Table
     )
 
 
-def _write_down(rng: np.random.Generator, hidden: Hidden, truth: pa.Table) -> World:
+def _latent(hidden: Hidden, names: list[str], horizon_days: int) -> pa.Table:
+    leads = np.flatnonzero(hidden.fates.fate == OPEN)
+    states = hidden.fates.state[leads]
+    means, interest = np.divmod(states, len(INTERESTS))
+    probability = latent_probabilities(
+        states,
+        leads,
+        hidden.covariates,
+        hidden.calendar,
+        hidden.laws,
+        as_of_day=hidden.calendar.days,
+        horizon_days=horizon_days,
+    )
+    return pa.table(
+        {
+            "lead_id": records.strings(names, leads),
+            "means": pa.array(means == 1),
+            "interest": records.strings(INTERESTS, interest),
+            "probability": pa.array(probability),
+        }
+    )
+
+
+def _write_down(
+    rng: np.random.Generator, hidden: Hidden, truth: pa.Table, *, horizon_days: int = 30
+) -> World:
     people, start = hidden.people, hidden.calendar.start
     end_s = hidden.calendar.days * DAY_SECONDS
     entered = records.end_seconds(rng, hidden.fates)
@@ -181,6 +210,7 @@ def _write_down(rng: np.random.Generator, hidden: Hidden, truth: pa.Table) -> Wo
         budgets=_budgets_table(rng, hidden, names),
         products=_products_table(),
         truth=truth,
+        latent=_latent(hidden, names, horizon_days),
     )
 
 
@@ -301,7 +331,7 @@ def write(world: World, folder: Path) -> dict[str, Path]:
     Returns
     -------
     dict
-        Table name to path, `truth` included.
+        Table name to path, `truth` and `latent` included.
     """
     folder = Path(folder)
     (folder / "truth").mkdir(parents=True, exist_ok=True)
@@ -313,6 +343,7 @@ def write(world: World, folder: Path) -> dict[str, Path]:
         "stages": folder / "stages.parquet",
         "budgets": folder / "budgets.parquet",
         "truth": folder / "truth" / "truth.parquet",
+        "latent": folder / "truth" / "latent.parquet",
     }
     for name, path in paths.items():
         table = _with_broken_rows(world.leads) if name == "leads" else getattr(world, name)

@@ -124,6 +124,10 @@ class Engine(Protocol):
         """Make an Arrow table known under `name`."""
         ...
 
+    def register_batches(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> ir.Table:
+        """Keep Arrow batches under `name` in the engine's own storage, in bounded memory; what reading them raises is raised."""
+        ...
+
     def collect(self, expression: ir.Table) -> pa.Table:
         """Bring a result into memory."""
         ...

@@ -177,17 +177,6 @@ def layout(path: Path, options: CsvOptions, shown: Path) -> Layout:
     return found
 
 
-def same_layout(files: Sequence[Path], layouts: Sequence[Layout]) -> None:
-    """Refuse files of one table that are laid out differently."""
-    for file, found in zip(files, layouts, strict=True):
-        if found != layouts[0]:
-            raise SchemaError(
-                f"{file.name} does not have the header of {files[0].name}: {named(found.columns)} (delimiter "
-                f"{found.delimiter!r}) instead of {named(layouts[0].columns)} (delimiter {layouts[0].delimiter!r}). "
-                "Files of one table must be laid out alike."
-            )
-
-
 def _refuse_other_kinds(start: bytes, shown: Path) -> None:
     for magic, kind in _OTHER_KINDS.items():
         if start.startswith(magic):
@@ -281,3 +270,14 @@ _OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
     ".xz": _open_xz,
     ".zst": _open_zstd,
 }
+
+
+def same_layout(files: Sequence[Path], layouts: Sequence[Layout]) -> None:
+    """Refuse files of one table that are not laid out alike."""
+    for file, found in zip(files, layouts, strict=True):
+        if found != layouts[0]:
+            raise SchemaError(
+                f"{file.name} does not have the header of {files[0].name}: {named(found.columns)} (delimiter "
+                f"{found.delimiter!r}) instead of {named(layouts[0].columns)} (delimiter {layouts[0].delimiter!r}). "
+                "Files of one table must be laid out alike."
+            )

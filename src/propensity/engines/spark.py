@@ -111,13 +111,9 @@ class SparkEngine:
         return Source(self._copy(reader, source.table), source.columns, rejected)
 
     def _copy(self, reader: DuckDBEngine, table: ir.Table) -> ir.Table:
-        folder = self._next("copied")
-        folder.mkdir()
         schema = table.schema().to_pyarrow()
-        with pq.ParquetWriter(folder / "part.parquet", schema) as writer:
-            for batch in reader.stream(table, _COPY_ROWS):
-                writer.write_batch(batch.cast(schema))
-        return self._known(folder.name, folder, table.schema())
+        batches = (batch.cast(schema) for batch in reader.stream(table, _COPY_ROWS))
+        return self.register_batches(self._next("copied").name, schema, batches)
 
     def read_parquet(self, path: Path) -> Source:
         """A file, the files of a pattern, or a folder of folders such as `month=2026-06/`, whose names become columns of text."""
@@ -217,6 +213,15 @@ class SparkEngine:
         folder.mkdir()
         pq.write_table(table, folder / "part.parquet", coerce_timestamps="us")
         return self._known(name, folder, sch.Schema.from_pyarrow(table.schema))
+
+    def register_batches(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> ir.Table:
+        """Write batches into the engine's folder while they come; this machine reads them all."""
+        folder = self._next(name)
+        folder.mkdir()
+        with pq.ParquetWriter(folder / "part.parquet", schema, coerce_timestamps="us") as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        return self._known(name, folder, sch.Schema.from_pyarrow(schema))
 
     def _known(self, name: str, folder: Path, schema: sch.Schema) -> ir.Table:
         """What lies in a folder, under a name of this session; the folder that had it before goes."""

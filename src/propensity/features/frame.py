@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from propensity.engines.untyped import Table
     from propensity.sources.canonical import Canonical
+    from propensity.timeline.history import History
 
 _LEAST_OWNERS = 20
 KEYS = (SNAPSHOT, "lead_id", "account_id", "as_of", ORDER)
@@ -219,12 +220,17 @@ class FeatureQuery:
         return None
 
 
-def features_of(canonical: Canonical, spine: Table) -> FeatureQuery:
-    """The features of every snapshot in `spine`, whether it is there to be learned from or to be scored."""
+def features_of(
+    canonical: Canonical, spine: Table, *, past: Callable[[Canonical, History], History] = with_past
+) -> FeatureQuery:
+    """The features of every snapshot in `spine`, whether it is there to be learned from or to be scored.
+
+    `past` adds what is known of earlier leads; another one serves leads that are copies of others.
+    """
     features = feature_specs(canonical)
     # Features get tables without the label, so that none, not even one of the data scientist's own, can read it.
     unlabelled = spine.drop(LABEL) if LABEL in spine.columns else spine
-    history = with_past(canonical, cut(canonical, unlabelled))
+    history = past(canonical, cut(canonical, unlabelled))
     every = assemble(history, possible_features(canonical), KEYS, canonical.config.features)
     expression = every.select(*KEYS, *(feature.name for feature in features))
     if LABEL in spine.columns:

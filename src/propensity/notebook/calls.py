@@ -21,6 +21,7 @@ from propensity.config.file import load_config
 from propensity.errors import UsageError
 from propensity.features.catalogue import parameters
 from propensity.features.frame import FeatureQuery, features_of
+from propensity.listing import stale
 from propensity.model.bundle import Bundle, FeatureColumn, Tiers, bundle_from
 from propensity.model.classifier import PropensityClassifier
 from propensity.notebook.judging import learned_to, refuse_other_columns
@@ -72,7 +73,7 @@ class Scored:
         """What to know before using them."""
         most = self.crm.config.checks.max_quarantined_share
         found = (
-            *workflow.stale(self.as_of, self.crm.through),
+            *stale(self.as_of, self.crm.through),
             *self.parts.surprises.warnings(max_share=most),
         )
         learned = learned_to(self.bundle)

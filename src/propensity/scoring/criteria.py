@@ -25,7 +25,7 @@ NOT_MET: State = "not met"
 UNKNOWN: State = "unknown"
 DAY_US = 86_400_000_000
 _LONGEST = 80
-_PARTS = {
+PARTS = {
     "industry": ("industry", ("account_industry",)),
     "country": ("country", ("account_country", "country")),
     "region": ("region", ("account_region", "region")),
@@ -121,7 +121,7 @@ class Judge:
         known = [part for part, fits in parts.items() if fits == 1]
         if len(known) == len(parts):
             return Judgement(MET, _told(row, known))
-        missing = ", ".join(_PARTS[part][0] for part in parts if part not in known)
+        missing = ", ".join(PARTS[part][0] for part in parts if part not in known)
         return Judgement(UNKNOWN, f"{missing} unknown")
 
     def budget(self, row: Row) -> Judgement:
@@ -236,7 +236,7 @@ def plain(text: str | None) -> str:
 def _told(row: Row, parts: list[str]) -> str:
     told: list[str] = []
     for part in parts:
-        word, columns = _PARTS[part]
+        word, columns = PARTS[part]
         value = next((row[column] for column in columns if row[column] is not None), None)
         told.append(f"{word} {shown(value) if isinstance(value, float) else plain(value)}")
     return ", ".join(told)

@@ -1,4 +1,4 @@
-"""Scoring where the data are: the model travels to them as files, and no lead comes to this machine.
+"""Scoring where the data are: the model travels to them as files, and leads come to this machine only to be counted.
 
 The model's folder is sent along and read by each worker with its manifest checked, as the nightly job reads it: nothing is
 pickled but the name of this class and a few numbers.
@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from propensity.model.bundle import Bundle
-from propensity.scoring.score import ScoredParts, scored
+from propensity.scoring.score import ScoredParts, measures, scored
 from propensity.scoring.surprises import Surprises
 
 if TYPE_CHECKING:
     from propensity.engines import Distributed
     from propensity.features.frame import FeatureQuery
+    from propensity.scoring.profile import NightProfile
 
 _TIE = pa.decimal128(20, 0)
 """Whole numbers up to 2**64 in a kind that all engines hold."""
@@ -65,16 +66,33 @@ class Scoring:
 
 
 def score_where_they_are(
-    query: FeatureQuery, bundle: Bundle, engine: Distributed, folder: Path, progress: Callable[[int], None]
+    query: FeatureQuery,
+    bundle: Bundle,
+    engine: Distributed,
+    folder: Path,
+    *,
+    batch_rows: int,
+    progress: Callable[[int], None],
+    profile: NightProfile | None,
 ) -> ScoredParts:
-    """Let the engine compute the features once, and score them in its workers; parameters as of `score.score_parts`."""
+    """Let the engine compute the features once, and score them in its workers; parameters as of `score.score_parts`.
+
+    Features and scores then pass through this machine once, `batch_rows` leads at a time, to be counted.
+    """
     scores, features = folder / "scores", folder / "features"
     rows = engine.write_parts(query.expression, features)
-    known = query.canonical.engine.read_parts(features)
+    here = query.canonical.engine
+    known = here.read_parts(features)
     model = bundle.save(folder / "model")
     work = Scoring(query.canonical.config.lists.widest_interval, bundle.digest)
     engine.map_parts(known, work, model, scores)
     surprises = Surprises(bundle)
-    surprises.see_table(query.canonical.engine, known)
-    progress(rows)
+    found: Any = here.read_parts(scores).select("lead_id", "margin", "probability", "tie")
+    found = known.select("lead_id", *bundle.names).join(found, "lead_id")
+    for batch in here.stream(found, batch_rows):
+        table = pa.Table.from_batches([batch])
+        surprises.see(table)
+        if profile is not None:
+            profile.see(table, **measures(table))
+        progress(batch.num_rows)
     return ScoredParts(scores, features, rows, surprises)

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,42 +14,61 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
-from propensity.scoring.assign import Candidate, Place, Reps, assign
+from propensity.scoring.assign import Reps
 from propensity.scoring.causes import CAUSES, SAME_PERSON, WORDS
+from propensity.scoring.changed import CHANGED, changes
 from propensity.scoring.exports import Exports, exports
 from propensity.scoring.funnel import KEYS, Funnel, funnel
-from propensity.scoring.gate import gate, silenced
+from propensity.scoring.gate import LEAD, gate, positions, silenced
 from propensity.scoring.persons import persons
+from propensity.scoring.places import assigned, holdout, owners
+from propensity.scoring.profile import NightProfile
 from propensity.scoring.qualify import LIST_MORE, OFF_LIST, SCORE_MORE, Qualified, qualify
+from propensity.scoring.question import QUESTION, counted, questions
 from propensity.scoring.rank import CONTACT, in_order, ranked
 from propensity.scoring.reasons import ACTS, TOLD, explain
 from propensity.scoring.recent import recent_acts
 from propensity.scoring.score import ScoredParts, score_parts
 from propensity.scoring.surprises import Surprises
+from propensity.scoring.trend import TREND, with_trend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import ibis.expr.types as ir
 
-    from propensity.config.lists import ListsConfig
     from propensity.features.frame import FeatureQuery
     from propensity.model.bundle import Bundle
+    from propensity.scoring.ledger import Night
     from propensity.sources.canonical import Canonical
 
 _TOLD = tuple(name for pair in zip(TOLD, ACTS, strict=True) for name in pair)
-ASSIGNED = pa.schema(
-    [
-        ("lead_id", pa.string()), ("rep", pa.string()), ("rep_rank", pa.int64()), ("left_out", pa.string()),
-        ("selection", pa.string()), ("selection_probability", pa.float64()),
-    ]
-)  # fmt: skip
+"""The order of a sum of floats must not show."""
 LIST_COLUMNS = (
     "rank", "rep", "rep_rank", "lead_id", "contact_name", "title", "company", "email", "phone", "tier", "probability",
-    "probability_low", "probability_high", "evidence", *_TOLD, *LIST_MORE,
-    "expected_value", "deal_value", "owner", "source", "country", "product", "account_id", "selection",
+    "probability_low", "probability_high", "evidence", *_TOLD, *LIST_MORE, *QUESTION,
+    *TREND, *CHANGED.names[1:], "expected_value", "deal_value", "owner", "source", "country", "product", "account_id", "selection",
     "selection_probability", "as_of",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Before:
+    """What earlier nights left.
+
+    Attributes
+    ----------
+    night
+        The newest one that the ledger holds strictly before as_of; None where there is none.
+    reported
+        What reps reported: `scoring.feedback.REPORTED`; None for nothing.
+    """
+
+    night: Night | None = None
+    reported: pa.Table | None = None
+
+
+NOTHING_BEFORE = Before()
 
 
 @dataclass(frozen=True)
@@ -68,6 +87,12 @@ class Ranking:
         Who calls.
     counts
         Leads by cause; `listed` for those on a list.
+    questions
+        Criterion to the listed leads that are asked about it.
+    holdout
+        The randomised holdout of the night, and the smallest effect it can show (JSON types); None where there is none.
+    profile
+        What the open leads look like, for monitoring; None where nobody asked.
     """
 
     scores: ir.Table
@@ -79,6 +104,9 @@ class Ranking:
     qualified: Qualified
     exports: Exports
     funnel: Funnel
+    questions: dict[str, int]
+    holdout: dict[str, Any] | None = None
+    profile: NightProfile | None = None
 
     @property
     def scored(self) -> int:
@@ -97,6 +125,7 @@ class Ranking:
             "criteria": self.qualified.states,
             "why_unknown": self.qualified.why_unknown,
             "funnel": self.funnel.to_dict(),
+            "questions": self.questions,
         }
 
 
@@ -107,6 +136,7 @@ def rank_leads(
     as_of: datetime | None,
     *,
     threads: int | None,
+    before: Before = NOTHING_BEFORE,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Generator[Ranking]:
     """Score, gate, rank, assign and explain; yields once, and clears its temporary files when the caller is done.
@@ -114,6 +144,7 @@ def rank_leads(
     Memory is bounded by `lists.batch_rows`: features pass through disk, and the engine sorts.
     """
     folder = Path(tempfile.mkdtemp(prefix="score-", dir=query.canonical.engine.folder))
+    profile = NightProfile(bundle, _open(query.canonical, as_of))
     try:
         parts = score_parts(
             query,
@@ -122,8 +153,10 @@ def rank_leads(
             batch_rows=query.canonical.config.lists.batch_rows,
             threads=threads,
             progress=progress,
+            profile=profile,
         )
-        yield rank_parts(query, bundle, parts, as_of, threads=threads)
+        ranking = rank_parts(query, bundle, parts, as_of, threads=threads, before=before)
+        yield replace(ranking, profile=profile)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -136,6 +169,7 @@ def rank_parts(
     *,
     threads: int | None,
     capacity: int | None = None,
+    before: Before = NOTHING_BEFORE,
 ) -> Ranking:
     """Gate, rank, assign and explain what `score_parts` left on disk; the parts must stay as long as the ranking is read.
 
@@ -145,8 +179,11 @@ def rank_parts(
     rules = canonical.config.lists
     if capacity is not None:
         rules = rules.model_copy(update={"capacity": capacity})
-    reps = Reps(rules, _owners(canonical) if rules.owners_are_reps else ())
-    gated: Any = engine.materialise(gate(canonical, as_of, people=persons(canonical)), "gated")
+    reps = Reps(rules, owners(canonical) if rules.owners_are_reps else ())
+    told_by_reps = None if before.reported is None else engine.register("reported", before.reported)
+    gated: Any = engine.materialise(
+        gate(canonical, as_of, people=persons(canonical), reported=told_by_reps), "gated"
+    )
     canonical = silenced(canonical, gated)
     qualified = qualify(canonical, parts, gated.drop("person", "by_person"), as_of, capacity=reps.total())
     found: Any = qualified.table
@@ -156,17 +193,17 @@ def rank_parts(
     ranks: Any = engine.materialise(
         ranked(canonical, engine.read_parts(parts.scores), leaving), "ranked_only"
     )
-    placed = engine.register("assigned", _assigned(canonical, ranks, qualified, reps, rules, as_of))
+    placed = engine.register("assigned", assigned(canonical, ranks, qualified, reps, rules, as_of))
     scores = ranks.left_join(placed, "lead_id").drop("lead_id_right")
     scores = scores.left_join(found.select("lead_id", *LIST_MORE), "lead_id").drop("lead_id_right")
+    scores = with_trend(canonical, scores, before.night)
     scores = scores.mutate(removed=ibis.coalesce(scores["removed"], scores["left_out"]))
     scores = scores.mutate(removed_because=_because(scores))
     table: Any = engine.materialise(scores, "ranked")
     callable_ = table.filter(table["removed"].isnull())
-    features: Any = engine.read_parts(parts.features)
-    wanted = engine.stream(features.semi_join(callable_, "lead_id"), rules.batch_rows)
-    told = _reasons(query, bundle, wanted, threads)
-    listed = callable_.left_join(engine.register("reasons", told), "lead_id").drop("lead_id_right")
+    listed = _explained(query, bundle, parts, callable_, before, as_of, threads)
+    asked = questions(canonical, bundle, qualified, callable_, as_of, threads=threads)
+    listed = listed.left_join(engine.register("questions", asked), "lead_id").drop("lead_id_right")
     counts = engine.collect(table.group_by("removed").aggregate(rows=table.count())).to_pylist()
     only_listed = [name for name in LIST_MORE if name not in SCORE_MORE]
     out = exports(canonical, qualified, as_of)
@@ -180,68 +217,38 @@ def rank_parts(
         qualified,
         out,
         _funnel(query, table, qualified, out),
+        counted(asked),
+        holdout(canonical, table),
     )
 
 
-def _owners(canonical: Canonical) -> list[str]:
-    leads: Any = canonical.tables["leads"]
-    names = leads.filter(leads["owner"].notnull()).select("owner").distinct().order_by("owner")
-    return canonical.engine.collect(names)["owner"].to_pylist()
-
-
-def _assigned(
-    canonical: Canonical,
-    ranks: Any,
-    qualified: Qualified,
-    reps: Reps,
-    rules: ListsConfig,
+def _explained(
+    query: FeatureQuery,
+    bundle: Bundle,
+    parts: ScoredParts,
+    callable_: Any,
+    before: Before,
     as_of: datetime | None,
-) -> pa.Table:
-    """ASSIGNED, a row a callable lead, by rank."""
-    facts: Any = qualified.facts
-    places = facts.select(
-        "lead_id",
-        "product",
-        "source",
-        industry=facts["account_industry"],
-        country=ibis.coalesce(facts["country"], facts["account_country"]),
-        region=ibis.coalesce(facts["region"], facts["account_region"]),
+    threads: int | None,
+) -> Any:
+    """The leads on a list with their reasons, and what changed since the night before."""
+    canonical, engine = query.canonical, query.canonical.engine
+    rows = engine.collect(
+        callable_.select("lead_id", "probability", "previous_probability").order_by("lead_id")
     )
-    waiting = ranks.filter(ranks["rank"].notnull()).select("lead_id", "account_id", "owner", "rank")
-    waiting = waiting.left_join(places, "lead_id").drop("lead_id_right").order_by("rank")
-    rows = canonical.engine.collect(waiting).to_pylist()
-    candidates = [
-        Candidate(
-            row["lead_id"],
-            f"lead {row['lead_id']}" if row["account_id"] is None else f"account {row['account_id']}",
-            row["owner"],
-            (row["country"], row["region"], row["industry"], row["product"], row["source"]),
-        )
-        for row in rows
-    ]
-    night = "" if as_of is None else as_of.isoformat()
-    return _placed(candidates, assign(candidates, reps, rules, night=night), reps)
+    features: Any = engine.read_parts(parts.features)
+    wanted = engine.stream(features.semi_join(callable_, "lead_id"), canonical.config.lists.batch_rows)
+    told = _reasons(query, bundle, wanted, threads)
+    moved = changes(canonical, bundle, before.night, rows, as_of, threads=threads)
+    listed = callable_.left_join(engine.register("reasons", told), "lead_id").drop("lead_id_right")
+    return listed.left_join(engine.register("moved", moved), "lead_id").drop("lead_id_right")
 
 
-def _placed(candidates: list[Candidate], places: list[Place], reps: Reps) -> pa.Table:
-    count = [0] * len(reps.names)
-    rows: list[dict[str, Any]] = []
-    for lead, place in zip(candidates, places, strict=True):
-        number = None
-        if place.rep is not None:
-            count[place.rep] += 1
-            number = count[place.rep]
-        rows.append(
-            {
-                "lead_id": lead.lead_id,
-                "rep": None if place.rep is None else reps.names[place.rep],
-                "rep_rank": number,
-                "left_out": place.removed,
-                "selection": place.selection,
-                "selection_probability": place.probability,
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=ASSIGNED)
+def _open(canonical: Canonical, as_of: datetime | None) -> pa.Array:
+    """Ids of the leads that a snapshot of a training would hold at as_of, as far as was known."""
+    places: Any = positions(canonical, as_of)
+    found = canonical.engine.collect(places.filter(places["position"] == LEAD).select("lead_id"))
+    return found["lead_id"].combine_chunks()
 
 
 def _because(table: Any) -> Any:

@@ -82,6 +82,8 @@ class Qualified:
         A row a lead: verdict, criteria, action and so on; `gated` is the gate's cause, `off_list` that of the action.
     facts
         What they were decided from: `scoring.facts.lead_facts`.
+    scores
+        `scoring.score.SCORE_COLUMNS` of the same leads.
     threshold
         The probability that the verdicts are made with.
     states
@@ -92,6 +94,7 @@ class Qualified:
 
     table: ir.Table
     facts: ir.Table
+    scores: ir.Table
     threshold: Threshold
     states: dict[str, dict[str, int]]
     why_unknown: dict[str, str]
@@ -123,7 +126,8 @@ def qualify(
     engine, config, seen = canonical.engine, canonical.config, observed(canonical)
     decide = _Decisions(config, seen)
     facts: Any = lead_facts(canonical, _spine(canonical, parts))
-    joined = facts.join(engine.read_parts(parts.scores).select("lead_id", "probability"), "lead_id")
+    scores: Any = engine.read_parts(parts.scores)
+    joined = facts.join(scores.select("lead_id", "probability"), "lead_id")
     joined = joined.left_join(gated.select("lead_id", gated="removed"), "lead_id").drop("lead_id_right")
     joined = joined.left_join(positions(canonical, as_of), "lead_id").drop("lead_id_right")
     kept = Path(tempfile.mkdtemp(prefix="qualify-", dir=parts.scores.parent))
@@ -139,7 +143,7 @@ def qualify(
         pq.write_table(decide.table(pq.read_table(path), threshold), kept / "decided" / path.name)
         path.unlink()
     return Qualified(
-        engine.read_parts(kept / "decided"), facts, threshold, decide.counts(), seen.why_unknown()
+        engine.read_parts(kept / "decided"), facts, scores, threshold, decide.counts(), seen.why_unknown()
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from propensity.features.frame import FeatureQuery
     from propensity.features.spec import Feature
     from propensity.model.bundle import Bundle
+    from propensity.scoring.profile import NightProfile
 
 _HASH_BYTES = 8
 SCORE_COLUMNS = (
@@ -47,6 +48,7 @@ def score_parts(
     batch_rows: int,
     threads: int | None,
     progress: Callable[[int], None] = lambda _: None,
+    profile: NightProfile | None = None,
 ) -> ScoredParts:
     """Stream the features of a spine through the model, part by part.
 
@@ -64,12 +66,16 @@ def score_parts(
         Of the model; all cores where None.
     progress
         Called after each part with the number of leads in it.
+    profile
+        Counts what the leads look like, where that is wanted.
     """
     engine = query.canonical.engine
     if isinstance(engine, Distributed):
         from propensity.scoring.distributed import score_where_they_are  # noqa: PLC0415 - it is built on this module
 
-        return score_where_they_are(query, bundle, engine, folder, progress)
+        return score_where_they_are(
+            query, bundle, engine, folder, batch_rows=batch_rows, progress=progress, profile=profile
+        )
     scores, features = folder / "scores", folder / "features"
     scores.mkdir()
     features.mkdir()
@@ -81,6 +87,8 @@ def score_parts(
         pq.write_table(batch, features / f"{number:06d}.parquet", compression="lz4")
         rows += batch.num_rows
         surprises.see(batch)
+        if profile is not None:
+            profile.see(batch, **measures(table))
         progress(batch.num_rows)
     return ScoredParts(scores, features, rows, surprises)
 
@@ -99,6 +107,15 @@ def scored(batch: pa.Table, bundle: Bundle, *, widest: float, threads: int) -> p
     ):
         table = table.append_column(name, pa.array(values))
     return table
+
+
+def measures(table: pa.Table) -> dict[str, np.ndarray]:
+    """Of SCORE_COLUMNS what `NightProfile.see` counts: `margin`, `probability` (float64), `ties` (uint64), each (rows,)."""
+    return {
+        "margin": table["margin"].to_numpy(),
+        "probability": table["probability"].to_numpy(),
+        "ties": table["tie"].cast(pa.uint64()).to_numpy(),
+    }
 
 
 def _sureness(

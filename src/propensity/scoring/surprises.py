@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute
 
+from propensity.features.rare import FEWEST_LEADS
+
 if TYPE_CHECKING:
-    from propensity.engines import Engine
-    from propensity.engines.untyped import Table
     from propensity.model.bundle import Bundle
 
 # Its functions are made when it is imported, so that a type checker knows none of them.
@@ -54,18 +54,6 @@ class Surprises:
                 new = values.filter(pc.invert(pc.is_in(values, value_set=self._categories[name])))
                 self._new.setdefault(name, Counter()).update(new.to_pylist())
 
-    def see_table(self, engine: Engine, table: Table) -> None:
-        """Count a table of the engine that holds the model's features; only its counts come here."""
-        known = {name: table[name].count() for name in self._names}
-        counts = engine.collect(table.aggregate(rows_seen=table.count(), **known)).to_pylist()[0]
-        self._rows += counts["rows_seen"]
-        for name in self._names:
-            self._known[name] += counts[name]
-        for name, values in self._categories.items():
-            new = table.filter(table[name].notnull() & table[name].notin(values.to_pylist()))
-            rows = engine.collect(new.group_by(value=new[name]).aggregate(rows=new.count())).to_pylist()
-            self._new.setdefault(name, Counter()).update({row["value"]: row["rows"] for row in rows})
-
     @property
     def empty(self) -> tuple[str, ...]:
         """Features that have no value in any row here, though they had some in training."""
@@ -87,10 +75,19 @@ class Surprises:
         ]
         for name, values in self.new.items():
             rows = sum(values.values())
+            if not len(self._categories[name]):
+                continue  # nothing was learned of this column: each of its values says whose it is
             if rows > max_share * self._known[name]:
                 most = sorted(values.items(), key=lambda item: (-item[1], item[0]))
-                shown = ", ".join(f"{value[:_LONGEST]!r} ({count:,})" for value, count in most[:_MOST_NAMED])
-                more = f" and {len(most) - _MOST_NAMED:,} more" if len(most) > _MOST_NAMED else ""
+                # A word that one lead alone has may be somebody's name, and warnings are logged.
+                told = [(value, count) for value, count in most[:_MOST_NAMED] if count >= FEWEST_LEADS]
+                shown = ", ".join(f"{value[:_LONGEST]!r} ({count:,})" for value, count in told)
+                rest = len(most) - len(told)
+                more = (
+                    f"{' and ' if told else ''}{rest:,} {'more' if told else 'that few leads share'}"
+                    if rest
+                    else ""
+                )
                 said.append(
                     f"{name} has values that the model has never seen for {rows:,} of {self._known[name]:,} leads, and "
                     f"takes them as unknown: {shown}{more}. Map the words, or train again"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,14 @@ import ibis
 
 from propensity.engines.files import files_within, stamp
 from propensity.engines.untyped import Table, Value
-from propensity.errors import SourceError
+from propensity.errors import SourceError, SourceUnavailable
 from propensity.schema import TABLES, TableName
 from propensity.sources.checks import check_table, refuse_bad_tables, write_quarantine
 from propensity.sources.findings import AMOUNTS, find, known_rates
 from propensity.sources.mapping import BOOKKEEPING, RULE, Mapped, map_table
 from propensity.sources.opening import Opener
 from propensity.sources.report import CheckReport, TableReport
+from propensity.sources.server import ServerTable, read_server
 
 if TYPE_CHECKING:
     from propensity.config import Config
@@ -41,6 +42,8 @@ class Canonical:
     tables: Mapping[TableName, Table]
     present: Mapping[TableName, frozenset[str]]
     report: CheckReport
+    server: Mapping[str, ServerTable] = field(default_factory=dict[str, ServerTable])
+    """The tables of a PostgreSQL server as they were read: whoever looks again sees the same."""
 
     @property
     def flat(self) -> bool:
@@ -71,14 +74,15 @@ def load(engine: Engine, config: Config) -> Canonical:
     mapped: dict[TableName, Mapped] = {}
     flagged: dict[TableName, Table] = {}
     reports: dict[TableName, TableReport] = {}
-    opener = Opener(engine, config)
+    server = read_server(engine, config)
+    opener = Opener(engine, config, server)
     before = _stamps(config)
     for name in TABLES:
         if name not in config.tables:
             continue
         mapped[name] = map_table(opener, config, name)
         flagged[name], report = check_table(engine, mapped[name], flagged.get("leads"))
-        reports[name] = replace(report, sha256=source_sha256(config, name))
+        reports[name] = replace(report, sha256=source_sha256(config, name, server))
     _refuse_change(before, _stamps(config))
     rejected: dict[TableName, Table] = {
         name: table.rejected for name, table in mapped.items() if table.rejected is not None
@@ -92,11 +96,11 @@ def load(engine: Engine, config: Config) -> Canonical:
     }
     findings = find(engine, config, clean, flagged, mapped)
     present: dict[TableName, frozenset[str]] = {name: table.present for name, table in mapped.items()}
-    return Canonical(engine, config, clean, present, CheckReport(reports, findings))
+    return Canonical(engine, config, clean, present, CheckReport(reports, findings), server)
 
 
-def source_sha256(config: Config, name: TableName) -> str | None:
-    """SHA-256 over the files that feed a table and its lookups, in order (for a database: over its file).
+def source_sha256(config: Config, name: TableName, server: Mapping[str, ServerTable]) -> str | None:
+    """SHA-256 over what feeds a table and its lookups, in order: files, a DuckDB file whole, a server's tables as read.
 
     None where one is a table of the engine's catalog, whose files are not ours to know.
     """
@@ -104,18 +108,30 @@ def source_sha256(config: Config, name: TableName) -> str | None:
     if config.data.database is None and any(origin.path is None for origin in origins):
         return None
     digest = hashlib.sha256()
-    for file in _files(config, name):
-        with file.open("rb") as stream:
+    for source in _origins(config, name):
+        if isinstance(source, str):
+            digest.update(bytes.fromhex(server[source].sha256))
+            continue
+        with source.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
 
 
-def _files(config: Config, name: TableName) -> Iterator[Path]:
+def _origins(config: Config, name: TableName) -> Iterator[Path | str]:
+    """Files, and names of a server's tables."""
+    database = config.data.database
     for source in config.tables[name].sources:
         for origin in (source, *source.lookups.values()):
-            path = config.data.database if origin.path is None else config.data.folder / origin.path
-            if path is not None:
+            if origin.path is None and not isinstance(database, Path):
+                yield from () if origin.table is None else (origin.table,)
+                continue
+            path = database if origin.path is None else config.data.folder / origin.path
+            if isinstance(path, Path):
                 yield from files_within(path)
+
+
+def _files(config: Config, name: TableName) -> Iterator[Path]:
+    return (origin for origin in _origins(config, name) if isinstance(origin, Path))
 
 
 def _stamps(config: Config) -> dict[Path, tuple[int, ...]]:
@@ -131,7 +147,7 @@ def _refuse_change(before: Mapping[Path, object], after: Mapping[Path, object]) 
     changed = [str(file) for file in before if after.get(file) != before[file]]
     changed += [str(file) for file in after if file not in before]
     if changed:
-        raise SourceError(
+        raise SourceUnavailable(
             f"{', '.join(changed[:_MOST_NAMED])} changed while it was read, so that some rows may be of before and some of "
             "after. Wait until the export is done, and run again; an export that is renamed when it is whole cannot do this."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -13,6 +13,7 @@ from propensity.engines import Source
 from propensity.engines.files import parts_of
 from propensity.engines.untyped import Table
 from propensity.errors import SourceError
+from propensity.sources.server import ServerTable
 
 if TYPE_CHECKING:
     from propensity.config import Config
@@ -37,6 +38,8 @@ class Opener:
 
     engine: Engine
     config: Config
+    tables: Mapping[str, ServerTable] = field(default_factory=dict[str, ServerTable])
+    """What was read from a PostgreSQL server, by name."""
     _numbers: Iterator[int] = field(default_factory=count)
     _known: dict[tuple[str, CsvOptions], Opened] = field(
         default_factory=dict[tuple[str, "CsvOptions"], Opened]
@@ -62,11 +65,16 @@ class Opener:
 
     def _opened(self, origin: Origin, where: str) -> Opened:
         if origin.path is None:
+            database = self.config.data.database
             if origin.table is None:
                 raise SourceError(f"{where} has neither a path nor a table.")
-            if self.config.data.database is None:
+            if database is None:
                 return Opened(self.engine.read_table(origin.table), origin.table)
-            return Opened(self.engine.read_database(self.config.data.database, origin.table), origin.table)
+            if isinstance(database, Path):
+                return Opened(self.engine.read_database(database, origin.table), origin.table)
+            if origin.table not in self.tables:
+                raise SourceError(f"{where}.table {origin.table!r} was not read from data.database.")
+            return Opened(self.tables[origin.table].source, origin.table)
         path = self.config.data.folder / origin.path
         if os.path.isdir(path):  # noqa: PTH112 - unlike is_dir it is False for a name too long
             if not any(path.rglob("*.parquet")):

@@ -10,6 +10,7 @@ from propensity.stats.calibration import (
     wilson,
 )
 from propensity.stats.clusters import MeanTest, holm, mean_test
+from propensity.stats.contrast import Contrast, Promise, contrast, promised, smallest_difference
 from propensity.stats.evaluation import AtCapacity, Evaluation, GainsCurve, at_capacity, evaluate
 from propensity.stats.measures import Measure, conversions_at
 from propensity.stats.metrics import (
@@ -34,12 +35,14 @@ __all__ = [
     "BrierDecomposition",
     "CalibrationLine",
     "CohortLift",
+    "Contrast",
     "Difference",
     "Evaluation",
     "GainsCurve",
     "MeanTest",
     "Measure",
     "Metric",
+    "Promise",
     "ReliabilityBin",
     "at_capacity",
     "average_precision",
@@ -49,6 +52,7 @@ __all__ = [
     "calibration_error",
     "calibration_line",
     "cohort_lift",
+    "contrast",
     "conversions_at",
     "evaluate",
     "holm",
@@ -57,7 +61,9 @@ __all__ = [
     "mean_test",
     "paired",
     "perfect_calibration_error_quantile",
+    "promised",
     "reliability_curve",
     "roc_auc",
+    "smallest_difference",
     "wilson",
 ]

@@ -28,6 +28,10 @@ def show(found: Explained) -> None:
     )
     console.print(Text(_place(score, listed)))
     console.print(Text(f"Probability {score['probability']:.1%} (tier {score['tier']}){_between(score)}"))
+    if score.get("trend") is not None:
+        console.print(Text(_moved(score, listed)))
+    for report in found.reports:
+        console.print(Text(_reported(report)))
     if found.qualification:
         because = found.qualification["verdict_because"]
         console.print(Text(f"Verdict: {found.qualification['verdict']}: {because}"))
@@ -47,6 +51,9 @@ def show(found: Explained) -> None:
         if listed[column] is not None:
             act = "something to act on" if listed[f"{column}_act"] else "background"
             console.print(Text(f"  {word:8}{listed[column]} ({act})"))
+    # A list from before there were questions has no such column.
+    if listed.get("question") is not None:
+        console.print(Text(f"  {'ask':8}{listed['question']}"))
 
 
 def _place(score: Mapping[str, Any], listed: Mapping[str, Any] | None) -> str:
@@ -61,6 +68,20 @@ def _place(score: Mapping[str, Any], listed: Mapping[str, Any] | None) -> str:
     chance = listed["selection_probability"]
     odds = "" if chance is None or chance >= 1 else f" (chance of being listed {chance:.1%})"
     return f"Number {listed['rep_rank']:,} on {rep}{drawn}{odds}; rank {score['rank']:,} over all"
+
+
+def _moved(score: Mapping[str, Any], listed: Mapping[str, Any] | None) -> str:
+    changed = None if listed is None else listed.get("changed")
+    before = f"{score['previous_probability']:.1%} on the list of {score['previous_as_of']:%Y-%m-%d}"
+    return f"Trend: {score['trend']}, {before}" if changed is None else f"Trend: {score['trend']}. {changed}"
+
+
+def _reported(report: Mapping[str, Any]) -> str:
+    rep = "" if report["rep"] is None else f" by {report['rep']}"
+    note = "" if report["note"] is None else f": {report['note']}"
+    said = f"Reported{rep} on {report['reported_on']:%Y-%m-%d}: {report['outcome'].replace('_', ' ')}{note}"
+    # A note is free text, and a terminal obeys what cannot be seen.
+    return "".join(sign if sign.isprintable() else " " for sign in said)
 
 
 def _between(score: Mapping[str, Any]) -> str:

@@ -42,8 +42,8 @@ def configured(path: Path, overrides: list[str] | None) -> Config:
     return load_config(path, overrides or ())
 
 
-def instant(text: str | None) -> datetime | None:
-    """Read `--as-of`, UTC where no zone is given; None where it was left out."""
+def instant(text: str | None, option: str = "--as-of") -> datetime | None:
+    """Read an instant, UTC where no zone is given; None where it was left out."""
     if text is None:
         return None
     try:
@@ -51,7 +51,7 @@ def instant(text: str | None) -> datetime | None:
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            f"--as-of {text!r} is no ISO 8601 date or time, such as 2026-06-01 or 2026-06-01T06:00+02:00."
+            f"{option} {text!r} is no ISO 8601 date or time, such as 2026-06-01 or 2026-06-01T06:00+02:00."
         ) from error
 
 

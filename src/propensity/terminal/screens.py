@@ -22,6 +22,8 @@ from propensity.selection import backtestscreen
 from propensity.selection.ladder import WORDS
 from propensity.session import Progress
 from propensity.starting import screen as starting
+from propensity.terminal import questioning
+from propensity.terminal.ledgerscreens import holdout_shows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,6 +160,8 @@ def score(result: ScoreResult) -> None:
     _warnings(console, result.warnings)
     console.print(_list_funnel(result))
     qualifying.show(console, result.qualification)
+    if result.holdout is not None:
+        console.print(Text(holdout_shows(result.holdout)))
     _places(console, result)
 
 
@@ -225,6 +229,7 @@ def demo(result: DemoResult) -> None:
     console.print(_list_funnel(result.scored))
     qualifying.show(console, result.scored.qualification)
     console.print(_top(result.top))
+    questioning.show(console, result.asked)
     console.rule("Where everything lies")
     _places(console, result.scored)
     console.print(f"data        {result.folder}")
@@ -358,6 +363,9 @@ def _list_funnel(result: ScoreResult) -> Table:
 
 
 def _places(console: Console, result: ScoreResult) -> None:
+    console.print(
+        f"overview    {result.out / 'overview.html'} (and each rep's page, workbook and CSV in reps/)"
+    )
     console.print(f"list        {result.out / 'list.csv'} (and list.parquet)")
     console.print(f"all scores  {result.out / 'scores.parquet'}")
     console.print(f"manifest    {result.manifest}")

@@ -7,7 +7,7 @@ to as_of in microseconds (int64, at least 1).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -98,6 +98,34 @@ def future_findings(canonical: Canonical, now: datetime) -> list[Finding]:
             message = f"{rows:,} rows have a {clock} in the future: they count from then on, and not for how far the data reach"
             findings.append(Finding("warning", name, message))
     return findings
+
+
+def known_before(canonical: Canonical, at: datetime) -> Canonical:
+    """The same tables with nothing that happened, was recorded, or began to hold at or after `at`: facts, leads, attributes.
+
+    What the CRM overwrites without a time stays as it is today: nobody knows what it said before. Current-state columns stay too.
+    """
+    instant = ibis.literal(at, type="timestamp('UTC', 6)")
+    tables: dict[TableName, Table] = dict(canonical.tables)
+    clocks = {"activities": "occurred_at", "stages": "entered_at", "budgets": "recorded_at"}
+    for name, happened in clocks.items():
+        if name in tables:
+            facts = tables[name]
+            tables[name] = facts.filter((facts[happened] < instant) & (facts["recorded_at"] < instant))
+    if canonical.dated:
+        tables["leads"] = tables["leads"].filter(tables["leads"]["created_at"] < instant)
+    if "valid_from" in canonical.present.get("accounts", ()):
+        began = tables["accounts"]["valid_from"]
+        tables["accounts"] = tables["accounts"].filter(began.isnull() | (began < instant))
+    for name in ("leads", "accounts"):
+        for extra in canonical.config.tables[name].extra if name in tables else ():
+            clock = extra + KNOWN_AT_SUFFIX
+            if clock in tables[name].columns:
+                later = tables[name][clock] >= instant
+                never = ibis.null(tables[name][clock].type())
+                hidden = ibis.cases((later, never), else_=tables[name][clock])
+                tables[name] = tables[name].mutate(**{clock: hidden})
+    return replace(canonical, tables=tables)
 
 
 def cut(canonical: Canonical, spine: Table) -> History:

@@ -133,6 +133,18 @@ def scoring_spine(canonical: Canonical, as_of: datetime | None) -> Table:
     return kept
 
 
+def spine_of(canonical: Canonical, leads: Table, instants: Sequence[datetime], *, name: str) -> Table:
+    """The leads of `leads` (lead_id) that `canonical` holds, at each of several instants (SPINE's columns), kept under `name`.
+
+    Of data that are not flat: flat data are looked at as of each lead's creation.
+    """
+    rows = canonical.tables["leads"].semi_join(leads, "lead_id")
+    spines = [
+        _ordered(canonical, rows.mutate(as_of=ibis.literal(as_of, type=_INSTANT))) for as_of in instants
+    ]
+    return merged(canonical, spines, name=name)
+
+
 def known_at(canonical: Canonical, at: datetime) -> Canonical:
     """The leads and stages that were known strictly before `at`, on both clocks; the other tables stay, for `cut` cuts them.
 
@@ -180,6 +192,24 @@ def matured_instants(canonical: Canonical, through: datetime) -> list[datetime]:
     outcome = canonical.config.outcome
     lag = timedelta(days=outcome.recording_lag_days)
     return _calendar_of(canonical, last_matured(through, timedelta(days=outcome.horizon_days), lag), through)
+
+
+def matured_since(
+    canonical: Canonical, through: datetime | None, since: datetime | None
+) -> tuple[datetime | None, int]:
+    """The newest snapshot whose outcome is known, and how many leads converted in snapshots later than `since`.
+
+    A lead whose conversion lies within the horizon of several snapshots counts once. Null where snapshots have no time.
+
+    Raises
+    ------
+    HistoryError
+        As `training_spine`.
+    """
+    spine = training_spine(canonical, through, name="spine_news")
+    newer = spine if since is None else spine.filter(spine["as_of"] > ibis.literal(since, type=_INSTANT))
+    newest = _scalar(canonical, spine["as_of"].max())
+    return newest, int(_scalar(canonical, newer["lead_id"].nunique(where=newer[LABEL] == 1)))
 
 
 def _historic_spine(canonical: Canonical, through: datetime | None) -> Table:

@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from propensity.errors import RegistryError
-from propensity.tracking.masking import mask
+from propensity.errors import RegistryError, RegistryUnavailable
+from propensity.masking import mask
+from propensity.postgres.address import parsed
+from propensity.postgres.connection import Verdicts, answers
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -22,6 +24,14 @@ if TYPE_CHECKING:
 _CHATTY: Final = ("mlflow", "alembic", "urllib3", "sqlalchemy", "sqlalchemy.engine")
 _FOREIGN: Final = r"(mlflow|alembic|sqlalchemy|google|pydantic|tqdm)(\.|$)"
 _LONGEST: Final = 400
+# MLflow's names of what another try may mend; whatever is no answer at all it calls an internal error.
+_PASSING: Final = (
+    "INTERNAL_ERROR",
+    "TEMPORARILY_UNAVAILABLE",
+    "REQUEST_LIMIT_EXCEEDED",
+    "DEADLINE_EXCEEDED",
+    "ABORTED",
+)
 _RETRIES: Final = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 
 
@@ -37,6 +47,7 @@ def opened(store: Store) -> Generator[Any]:
     # MLflow reads it once, on import, and would otherwise call home.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     _check_file(store)
+    _check_server(store)
     with _quiet(), _environment(_settings(store)):
         from mlflow import MlflowClient  # noqa: PLC0415
         from mlflow.exceptions import MlflowException  # noqa: PLC0415
@@ -47,12 +58,18 @@ def opened(store: Store) -> Generator[Any]:
             yield MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
         except (MlflowException, SQLAlchemyError, RequestException, OSError) as error:
             # Not chained: the original may quote the address with its password.
-            raise RegistryError(_explained(store, error)) from None
+            kind = RegistryUnavailable if _transient(error) else RegistryError
+            raise kind(_explained(store, error)) from None
 
 
 def error_code(error: Exception) -> str:
     """Return MLflow's own name of what went wrong."""
     return str(getattr(error, "error_code", ""))
+
+
+def _transient(error: Exception) -> bool:
+    """Whether the store did not answer, as against answered that it will not."""
+    return error_code(error) in ("", *_PASSING)
 
 
 def _explained(store: Store, error: Exception) -> str:
@@ -79,7 +96,14 @@ def _check_file(store: Store) -> None:
         if new and store.database.stat().st_size == 0:
             store.database.unlink()
     except (OSError, sqlite3.Error) as error:
-        raise RegistryError(_explained(store, error)) from error
+        raise RegistryUnavailable(_explained(store, error)) from error
+
+
+def _check_server(store: Store) -> None:
+    if store.on_postgres:
+        scheme, _, rest = store.uri.partition(":")
+        address = parsed(f"{scheme.partition('+')[0]}:{rest}", "tracking.uri")
+        answers(address, Verdicts(RegistryError, RegistryError))
 
 
 def _settings(store: Store) -> dict[str, str]:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from propensity.errors import RegistryError
+from propensity.masking import masked
 from propensity.stats.evaluation import json_safe
 from propensity.tracking._mlflow import error_code, opened
-from propensity.tracking.masking import masked
 from propensity.tracking.package import requirements, write_model
 from propensity.tracking.plots import gains_plot, importance_plot, reliability_plot
 

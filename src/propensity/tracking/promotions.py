@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from propensity.masking import masked
 from propensity.stats.evaluation import json_safe
-from propensity.tracking.masking import masked
 
 FILE: Final = "gate/gate.json"
 _VERDICT: Final = "gate_verdict"

@@ -125,9 +125,9 @@ class Registry:
         RegistryError
             The store does not answer.
         """
-        folder = self.cache / version.name / f"{version.number}-{version.digest[:12]}"
+        folder = self._folder(version)
         if folder.exists():
-            return _loaded(folder, version.digest, f"Delete the folder {folder} and it is downloaded again.")
+            return self.cached(version)
         with self._opened() as client:
             from mlflow.artifacts import download_artifacts  # noqa: PLC0415
 
@@ -142,6 +142,26 @@ class Registry:
                 )
 
             return _kept(fetch, Path(BUNDLE_PATH).name, folder, version.digest)
+
+    def cached(self, version: Version) -> Bundle:
+        """Return the model of a version from the cache alone, every byte checked; the store is not asked.
+
+        Raises
+        ------
+        BundleError
+            The cached files are damaged.
+        RegistryError
+            It is not in the cache.
+        """
+        folder = self._folder(version)
+        if not folder.exists():
+            raise RegistryError(
+                f"Version {version.number} of {version.name!r} is not in {self.cache} either."
+            )
+        return _loaded(folder, version.digest, f"Delete the folder {folder} and it is downloaded again.")
+
+    def _folder(self, version: Version) -> Path:
+        return self.cache / version.name / f"{version.number}-{version.digest[:12]}"
 
     def judged(self, version: Version) -> Bundle:
         """Return the model of the same training before its refit, which the gate compares; not cached.

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from propensity.errors import ConfigError
-from propensity.tracking.masking import mask
+from propensity.masking import mask
+from propensity.postgres.address import from_environment
 
 if TYPE_CHECKING:
     from propensity.config import TrackingConfig
 
 _SQLITE: Final = "sqlite:///"
-_DATABASES: Final = ("postgresql", "mysql", "mssql")
+_POSTGRES: Final = ("postgresql:", "postgresql+psycopg:", "postgres:")
+_DATABASES: Final = ("postgres", "mysql", "mssql")
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,13 @@ class Store:
         Raises
         ------
         ConfigError
-            A database other than SQLite without `artifacts`, or a name that MLflow cannot hold.
+            A database other than SQLite without `artifacts`, a name that MLflow cannot hold, or an environment variable
+            that is not set.
         """
-        return cls(tracking.uri, tracking.artifacts, tracking.experiment, tracking.model_name)
+        uri = tracking.uri
+        if tracking.uri_env is not None:
+            uri = from_environment(tracking.uri_env, "tracking.uri_env")
+        return cls(uri, tracking.artifacts, tracking.experiment, tracking.model_name)
 
     @property
     def shown(self) -> str:
@@ -68,6 +74,11 @@ class Store:
         if not self.uri.startswith(_SQLITE):
             return None
         return Path(self.uri.removeprefix(_SQLITE).partition("?")[0]).absolute()
+
+    @property
+    def on_postgres(self) -> bool:
+        """Whether it is a PostgreSQL database that MLflow opens itself."""
+        return self.uri.startswith(_POSTGRES)
 
     @property
     def artifact_location(self) -> str | None:

@@ -1,4 +1,4 @@
-"""What may leave for MLflow: no password, no home folder."""
+"""What may be shown, logged or sent to MLflow: no password, no home folder."""
 
 from __future__ import annotations
 
