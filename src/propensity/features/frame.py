@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from propensity import markup
+from propensity.engines.garbage import uncollected
 from propensity.features.assemble import assemble
 from propensity.features.catalogue import feature_specs, parameters, possible_features
 from propensity.features.own import blamed
@@ -221,6 +222,11 @@ class FeatureQuery:
 
 def features_of(canonical: Canonical, spine: Table) -> FeatureQuery:
     """The features of every snapshot in `spine`, whether it is there to be learned from or to be scored."""
+    with uncollected():
+        return _query(canonical, spine)
+
+
+def _query(canonical: Canonical, spine: Table) -> FeatureQuery:
     features = feature_specs(canonical)
     # Features get tables without the label, so that none, not even one of the data scientist's own, can read it.
     unlabelled = spine.drop(LABEL) if LABEL in spine.columns else spine
