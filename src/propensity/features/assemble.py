@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ibis
 
 from propensity.features import budget, engagement, stages
+from propensity.features.counters import Counted, packed
 from propensity.features.own import value_of
 from propensity.features.spec import Feature, Over
 from propensity.timeline.history import SNAPSHOT, History, joined_left
@@ -26,7 +28,12 @@ _OWN = "_own"
 
 
 def assemble(
-    history: History, features: Sequence[Feature], keys: Sequence[str], config: FeaturesConfig
+    history: History,
+    features: Sequence[Feature],
+    keys: Sequence[str],
+    config: FeaturesConfig,
+    *,
+    packing: bool = False,
 ) -> Table:
     """Build the feature table.
 
@@ -40,6 +47,8 @@ def assemble(
         Columns of the spine to keep in front, such as snapshot_id and lead_id.
     config
         What the acts mean.
+    packing
+        Count the acts of all windows at once; only where no snapshot has more than `counters.MOST_ACTS` acts.
 
     Returns
     -------
@@ -58,7 +67,8 @@ def assemble(
             table = _with_account(table, history, over, specs)
         else:
             facts = _PREPARED[over](history.facts[over], config)
-            table = joined_left(table, _totals(facts, (SNAPSHOT,), specs), SNAPSHOT)
+            totals = _packed if packing and over == "activities" else _totals
+            table = joined_left(table, totals(facts, (SNAPSHOT,), specs), SNAPSHOT)
             table = table.mutate(**{f.name: _typed(f, table[f.name]) for f in specs})
     table = table.mutate(**{f.name: _typed(f, value_of(f, table)) for f in derived if not f.origin})
     # Those of the data scientist's own may be made of each other.
@@ -69,6 +79,13 @@ def assemble(
 
 def _totals(facts: Table, keys: Sequence[str], specs: Sequence[Feature], suffix: str = "") -> Table:
     return facts.group_by(list(keys)).aggregate(**{f.name + suffix: value_of(f, facts) for f in specs})
+
+
+def _packed(facts: Table, keys: Sequence[str], specs: Sequence[Feature]) -> Table:
+    """The same as `_totals`, with what can be computed from counts alone packed."""
+    counted = {f.name: f.expression for f in specs if isinstance(f.expression, Counted) and not f.origin}
+    others = {f.name: partial(value_of, f) for f in specs if f.name not in counted}
+    return packed(facts, keys, counted, others)
 
 
 def _with_account(table: Table, history: History, over: Over, specs: Sequence[Feature]) -> Table:

@@ -16,6 +16,7 @@ from propensity import markup
 from propensity.engines.garbage import uncollected
 from propensity.features.assemble import assemble
 from propensity.features.catalogue import feature_specs, parameters, possible_features
+from propensity.features.counters import MOST_ACTS
 from propensity.features.own import blamed
 from propensity.features.spec import Feature, spec_hash
 from propensity.timeline.history import SNAPSHOT, cut, joined_left
@@ -231,9 +232,20 @@ def _query(canonical: Canonical, spine: Table) -> FeatureQuery:
     # Features get tables without the label, so that none, not even one of the data scientist's own, can read it.
     unlabelled = spine.drop(LABEL) if LABEL in spine.columns else spine
     history = with_past(canonical, cut(canonical, unlabelled))
-    every = assemble(history, possible_features(canonical), KEYS, canonical.config.features)
+    every = assemble(
+        history, possible_features(canonical), KEYS, canonical.config.features, packing=_few_acts(canonical)
+    )
     expression = every.select(*KEYS, *(feature.name for feature in features))
     if LABEL in spine.columns:
         labelled = joined_left(expression, spine.select(SNAPSHOT, LABEL), SNAPSHOT)
         expression = labelled.select(*KEYS, LABEL, *(feature.name for feature in features))
     return FeatureQuery(canonical, expression, features, spec_hash(features, parameters(canonical)))
+
+
+def _few_acts(canonical: Canonical) -> bool:
+    """Whether no lead has more acts than can be counted packed."""
+    if "activities" not in canonical.tables or canonical.report.tables["activities"].kept <= MOST_ACTS:
+        return True
+    acts: Table = canonical.tables["activities"]
+    most = acts.group_by("lead_id").aggregate(acts=acts.count())["acts"].max()
+    return canonical.engine.collect(most.as_table()).column(0)[0].as_py() <= MOST_ACTS
