@@ -15,6 +15,7 @@ from propensity.delivery.lists import LIST, LIST_CSV, SCORES, deliver, staged, w
 from propensity.errors import ModelError, RegistryError, UsageError
 from propensity.features.catalogue import parameters
 from propensity.features.frame import features_of
+from propensity.features.ranges import LEADS_A_RANGE
 from propensity.recording import (
     evidence_of,
     facts_of,
@@ -146,7 +147,8 @@ def score(
         if as_of is not None and not session.canonical.dated:
             raise UsageError("--as-of needs leads with dates; these have none. Leave it out.")
         progress.step("Scoring, ranking and explaining")
-        query = features_of(session.canonical, scoring_spine(session.canonical, moment))
+        spine = scoring_spine(session.canonical, moment)
+        query = features_of(session.canonical, spine, leads_a_range=LEADS_A_RANGE)
         refuse_other_features(bundle, query.features, query.spec_hash, parameters(session.canonical))
         folder = out if out is not None else config.paths.out / (f"{moment:%Y-%m-%d}" if moment else "list")
         with (

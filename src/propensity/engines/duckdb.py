@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 _UTC = dt.Timestamp(timezone="UTC", scale=6)
 _LOCAL = dt.Timestamp(scale=6)
 _LONGEST_LINE_BYTES = 1 << 24
-_BUFFER_BYTES = 1 << 25
-"""DuckDB would take sixteen lines' worth of memory at once."""
+_BUFFER_BYTES = 1 << 25  # DuckDB would take sixteen lines' worth of memory at once
 _OUR_OWN_MISTAKES = (
     duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.InternalException
 )  # fmt: skip
@@ -124,6 +123,7 @@ class DuckDBEngine:
             self._backend.raw_sql(f"SET {setting} = false")
         self._attached: dict[Path, str] = {}
         self._scanned = 0
+        self._streamed: tuple[ir.Table | None, str] = None, ""
         self.functions = DuckDBFunctions()
 
     def __enter__(self) -> Self:
@@ -295,12 +295,12 @@ class DuckDBEngine:
             return expression.to_pyarrow()
 
     def stream(self, expression: ir.Table, rows: int) -> Iterator[pa.RecordBatch]:
-        """Fetch batch by batch."""
+        """Fetch batch by batch; an expression that is asked for again and again is compiled once."""
         with _explained():
-            with uncollected():
-                sql = self._backend.compile(expression)
-            # Ibis's own stream calls what DuckDB has deprecated.
-            yield from self._backend.raw_sql(sql).to_arrow_reader(rows)
+            if self._streamed[0] is not expression:
+                with uncollected():
+                    self._streamed = expression, self._backend.compile(expression)
+            yield from self._backend.raw_sql(self._streamed[1]).to_arrow_reader(rows)
 
     def read_parts(self, folder: Path) -> ir.Table:
         """Read the Parquet files that a run wrote into `folder`, as one table."""

@@ -13,6 +13,7 @@ from propensity.features.counters import Counted, packed
 from propensity.features.own import value_of
 from propensity.features.spec import Feature, Over
 from propensity.timeline.history import SNAPSHOT, History, joined_left
+from propensity.timeline.past import Keep, unkept
 
 if TYPE_CHECKING:
     from propensity.config import FeaturesConfig
@@ -34,6 +35,7 @@ def assemble(
     config: FeaturesConfig,
     *,
     packing: bool = False,
+    keep: Keep = unkept,
 ) -> Table:
     """Build the feature table.
 
@@ -49,6 +51,8 @@ def assemble(
         What the acts mean.
     packing
         Count the acts of all windows at once; only where no snapshot has more than `counters.MOST_ACTS` acts.
+    keep
+        Computes the totals of accounts once, where `history` is of a range of snapshots only.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def assemble(
     )
     for over, specs in by_table.items():
         if over in ("account_leads", "account_activities"):
-            table = _with_account(table, history, over, specs)
+            table = _with_account(table, history, over, specs, keep)
         else:
             facts = _PREPARED[over](history.facts[over], config)
             totals = _packed if packing and over == "activities" else _totals
@@ -88,12 +92,13 @@ def _packed(facts: Table, keys: Sequence[str], specs: Sequence[Feature]) -> Tabl
     return packed(facts, keys, counted, others)
 
 
-def _with_account(table: Table, history: History, over: Over, specs: Sequence[Feature]) -> Table:
+def _with_account(table: Table, history: History, over: Over, specs: Sequence[Feature], keep: Keep) -> Table:
     """Totals over the account's leads without the lead itself: the account's total less the lead's own share."""
     source = history.account_leads if over == "account_leads" else history.account_activities
     if source is None:
         raise ValueError(f"features over {over} need accounts")  # the catalogue does not offer them otherwise
-    joined = joined_left(table, _totals(source, _ACCOUNT_KEYS, specs), *_ACCOUNT_KEYS)
+    totals = keep(_totals(source, _ACCOUNT_KEYS, specs), f"totals_{over}")
+    joined = joined_left(table, totals, *_ACCOUNT_KEYS)
     if over == "account_leads":
         own = {feature.name: ibis.literal(1.0) for feature in specs}
     else:
