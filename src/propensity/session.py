@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from propensity.engines import open_engine
+from propensity.features.cache import cached_frame
 from propensity.features.frame import FeatureFrame, features_of
 from propensity.sources.canonical import Canonical, load
 from propensity.timeline.history import data_through, future_findings
@@ -70,6 +71,10 @@ def open_session(config: Config, clock: Callable[[], datetime] = _now) -> Sessio
 
 
 def training_frame(session: Session) -> FeatureFrame:
-    """Features and labels of all matured snapshots."""
-    spine = training_spine(session.canonical, session.through)
-    return features_of(session.canonical, spine).collect()
+    """Features and labels of all matured snapshots; from `paths.cache` where they were computed before."""
+    canonical = session.canonical
+
+    def build() -> FeatureFrame:
+        return features_of(canonical, training_spine(canonical, session.through)).collect()
+
+    return cached_frame(canonical, session.through, canonical.config.paths.cache, build)

@@ -197,6 +197,11 @@ class PathsConfig(Model):
         default=Path("out/ledger"),
         description="what was listed, night by night, and what reps reported; only ever added to",
     )
+    cache: Path | None = Field(
+        default=Path("out/cache"),
+        description="feature frames of the last trainings, by content, so that the same data and features are not computed "
+        "twice; may be deleted at any time; null: none is kept",
+    )
 
 
 class EngineConfig(Model):

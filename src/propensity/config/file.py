@@ -139,6 +139,7 @@ _PATHS: Mapping[str, Mapping[str, Callable[[str, Path], str]]] = {
         "reports": _resolve_text,
         "quarantine": _resolve_text,
         "ledger": _resolve_text,
+        "cache": _resolve_text,
     },
     "tracking": {"uri": _resolve_uri, "artifacts": _resolve_place},
     "features": {"own": _resolve_text},
