@@ -71,8 +71,11 @@ def assemble(
             table = _with_account(table, history, over, specs, keep)
         else:
             facts = _PREPARED[over](history.facts[over], config)
-            totals = _packed if packing and over == "activities" else _totals
-            table = joined_left(table, totals(facts, (SNAPSHOT,), specs), SNAPSHOT)
+            if packing and over == "activities":
+                totals = _packed(facts, specs, by_table.get("account_activities", ()))
+            else:
+                totals = _totals(facts, (SNAPSHOT,), specs)
+            table = joined_left(table, totals, SNAPSHOT)
             table = table.mutate(**{f.name: _typed(f, table[f.name]) for f in specs})
     table = table.mutate(**{f.name: _typed(f, value_of(f, table)) for f in derived if not f.origin})
     # Those of the data scientist's own may be made of each other.
@@ -85,11 +88,12 @@ def _totals(facts: Table, keys: Sequence[str], specs: Sequence[Feature], suffix:
     return facts.group_by(list(keys)).aggregate(**{f.name + suffix: value_of(f, facts) for f in specs})
 
 
-def _packed(facts: Table, keys: Sequence[str], specs: Sequence[Feature]) -> Table:
-    """The same as `_totals`, with what can be computed from counts alone packed."""
+def _packed(facts: Table, specs: Sequence[Feature], of_accounts: Sequence[Feature]) -> Table:
+    """The same as `_totals`, with what can be computed from counts alone packed; the shares in accounts' totals beside it."""
     counted = {f.name: f.expression for f in specs if isinstance(f.expression, Counted) and not f.origin}
+    shares = {f.name + _OWN: f.expression for f in of_accounts if isinstance(f.expression, Counted)}
     others = {f.name: partial(value_of, f) for f in specs if f.name not in counted}
-    return packed(facts, keys, counted, others)
+    return packed(facts, (SNAPSHOT,), counted | shares, others)
 
 
 def _with_account(table: Table, history: History, over: Over, specs: Sequence[Feature], keep: Keep) -> Table:
@@ -102,8 +106,9 @@ def _with_account(table: Table, history: History, over: Over, specs: Sequence[Fe
     if over == "account_leads":
         own = {feature.name: ibis.literal(1.0) for feature in specs}
     else:
-        shares = _totals(history.facts["activities"], (SNAPSHOT,), specs, _OWN)
-        joined = joined_left(joined, shares, SNAPSHOT)
+        if any(feature.name + _OWN not in joined.columns for feature in specs):
+            shares = _totals(history.facts["activities"], (SNAPSHOT,), specs, _OWN)
+            joined = joined_left(joined, shares, SNAPSHOT)
         own = {f.name: joined[f.name + _OWN].cast("float64").fill_null(0.0) for f in specs}
     values = {
         feature.name: ibis.cases(
