@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from propensity import __version__
 from propensity.features.catalogue import feature_specs, parameters
 from propensity.features.frame import FeatureFrame
 from propensity.features.spec import spec_hash
@@ -26,6 +25,8 @@ from propensity.features.spec import spec_hash
 if TYPE_CHECKING:
     from propensity.sources.canonical import Canonical
 
+_SHAPING = ("engines", "sources", "timeline", "features")
+"""The rooms whose code shapes a frame: another version of it may give other values."""
 MOST_FRAMES = 4
 """So many frames are kept; of more, those that were used last."""
 _READ_BYTES = 1 << 20
@@ -64,7 +65,7 @@ def cached_frame(
 
 
 def _key(canonical: Canonical, through: datetime | None) -> str | None:
-    """SHA-256 over the data, the features and what decides the snapshots; None where some data have no hash."""
+    """SHA-256 over the data, the features, our code and what decides the snapshots; None where some data have no hash."""
     hashes = {name: report.sha256 for name, report in canonical.report.tables.items()}
     if not all(hashes.values()):
         return None
@@ -75,9 +76,18 @@ def _key(canonical: Canonical, through: datetime | None) -> str | None:
     meaning = spec_hash(feature_specs(canonical), parameters(canonical))
     rows = {name: report.kept for name, report in canonical.report.tables.items()}
     shaping["features"].pop("own")  # `parameters` holds what is in those files
-    parts = [__version__, pa.__version__, hashes, rows, shaping, meaning, str(through)]
+    parts = [_code(), pa.__version__, hashes, rows, shaping, meaning, str(through)]
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _code() -> str:
+    """SHA-256 over the code that shapes a frame."""
+    digest = hashlib.sha256()
+    for room in _SHAPING:
+        for path in sorted((Path(__file__).parent.parent / room).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _read(path: Path) -> pa.Table | None:
