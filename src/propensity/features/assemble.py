@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ibis
+import ibis.expr.operations as ops
 
 from propensity.features import budget, engagement, stages
 from propensity.features.counters import Counted, packed
@@ -71,6 +72,8 @@ def assemble(
             table = _with_account(table, history, over, specs, keep)
         else:
             facts = _PREPARED[over](history.facts[over], config)
+            if over == "activities":
+                facts = engagement.prepared(history.facts[over], config, _fields(specs, facts))
             if packing and over == "activities":
                 totals = _packed(facts, specs, by_table.get("account_activities", ()))
             else:
@@ -82,6 +85,19 @@ def assemble(
     for feature in (f for f in derived if f.origin):
         table = table.mutate(**{feature.name: _typed(feature, value_of(feature, table))})
     return table.select(*keys, *(feature.name for feature in features))
+
+
+def needed(attributes: Table, kept: Sequence[Feature], possible: Sequence[Feature]) -> tuple[Feature, ...]:
+    """Of all features those that are kept, those that others are made of, and what is not over acts, which costs little."""
+    kinds = {f.name: "string" if f.kind == "category" else "float64" for f in possible}
+    every = ibis.table({**dict(attributes.schema().items()), **kinds}, name="every")
+    names = {f.name for f in kept} | _fields([f for f in possible if f.over == "features"], every)
+    return tuple(f for f in possible if f.over != "activities" or f.name in names)
+
+
+def _fields(specs: Sequence[Feature], table: Table) -> set[str]:
+    """The columns of a table that the expressions read."""
+    return {field.name for f in specs for field in value_of(f, table).op().find(ops.Field)}
 
 
 def _totals(facts: Table, keys: Sequence[str], specs: Sequence[Feature], suffix: str = "") -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Literal
 
 import ibis
@@ -41,13 +41,15 @@ def engagement_features(config: FeaturesConfig) -> list[Feature]:
     return features + _dialogue(config)
 
 
-def prepared(activities: Table, config: FeaturesConfig) -> Table:
+def prepared(activities: Table, config: FeaturesConfig, used: Collection[str] | None = None) -> Table:
     """Add what one act alone does not tell.
 
     days_ago: whole days before as_of. is_new_day: the first act of its day. gap_us: time since the act before it (null for the first). last_inbound_us: age
     of the lead's last own act. is_dialogue: the lead's own message or call, or an act that is two-way by nature.
     is_answer: the same, but a message or call only after we first got in touch. response_us: of our approaches, the time
     to the lead's next message or call after them (null where none followed).
+
+    Of those, all but days_ago are left out where `used` does not name them: the engine would order and look back for nothing.
     """
     table = activities.mutate(days_ago=((activities["age_us"] - 1) / DAY_US).floor().cast("int64"))
     # One order for all windows, so that the engine sorts once.
@@ -70,14 +72,15 @@ def prepared(activities: Table, config: FeaturesConfig) -> Table:
     next_reply = table["age_us"].max(where=spoke).over(later)
     approach = table["direction"] == "outbound"
     response = ibis.cases((approach, table["age_us"] - next_reply), else_=ibis.null("int64"))
-    return table.mutate(
-        gap_us=gap,
-        is_new_day=day_before.isnull() | (day_before != table["days_ago"]),
-        response_us=response,
-        last_inbound_us=last_inbound,
-        is_answer=(answered | met).fill_null(unknown).cast("int8"),
-        is_dialogue=(spoke | met).fill_null(unknown),
-    )
+    columns = {
+        "gap_us": gap,
+        "is_new_day": day_before.isnull() | (day_before != table["days_ago"]),
+        "response_us": response,
+        "last_inbound_us": last_inbound,
+        "is_answer": (answered | met).fill_null(unknown).cast("int8"),
+        "is_dialogue": (spoke | met).fill_null(unknown),
+    }
+    return table.mutate(**{name: value for name, value in columns.items() if used is None or name in used})
 
 
 def _type_count(kind: str, act: ActivityType, days: int) -> Feature:

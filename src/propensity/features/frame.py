@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from propensity import markup
 from propensity.engines.garbage import uncollected
-from propensity.features.assemble import assemble
+from propensity.features.assemble import assemble, needed
 from propensity.features.catalogue import feature_specs, parameters, possible_features
 from propensity.features.counters import MOST_ACTS
 from propensity.features.own import blamed
@@ -257,7 +257,7 @@ def _query(canonical: Canonical, spine: Table, ranges: Ranges | None = None) -> 
         history = with_past(canonical, history, asked=whole.attributes, keep=keep)
     every = assemble(
         history,
-        possible_features(canonical),
+        needed(history.attributes, features, possible_features(canonical)),
         KEYS,
         canonical.config.features,
         packing=_few_acts(canonical),
