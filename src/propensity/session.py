@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from propensity.engines import open_engine
+from propensity.features.cache import cached_frame
 from propensity.features.frame import FeatureFrame, features_of
 from propensity.features.rare import without_rare
 from propensity.sources.canonical import Canonical, load
@@ -76,6 +77,14 @@ def open_session(config: Config, clock: Callable[[], datetime] = _now) -> Sessio
 
 
 def training_frame(session: Session) -> FeatureFrame:
-    """Features and labels of all matured snapshots; values of extra categories that few leads share are unknown."""
-    spine = training_spine(session.canonical, session.through)
-    return without_rare(features_of(session.canonical, spine).collect(), session.canonical.config)
+    """Features and labels of all matured snapshots; from `paths.cache` where they were computed before.
+
+    Values of extra categories that few leads share are unknown.
+    """
+    canonical = session.canonical
+
+    def build() -> FeatureFrame:
+        return features_of(canonical, training_spine(canonical, session.through)).collect()
+
+    frame = cached_frame(canonical, session.through, canonical.config.paths.cache, build)
+    return without_rare(frame, canonical.config)
