@@ -5,7 +5,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --disable-p
 # Two cores: xdist's workers are the parallelism, so OpenMP must not spin beside them.
 TEST_WORKERS ?= 2
 
-.PHONY: help setup setup-dev demo test lint format typecheck notebooks docs bench quality thirty-nights lock clean
+.PHONY: help setup setup-dev demo test lint format typecheck notebooks docs bench scale quality thirty-nights lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -55,6 +55,11 @@ docs: setup-dev ## write the pages that come from the code
 
 bench: setup-dev ## benchmarks of the hot paths, apart from the tests
 	$(BIN)/python -m pytest benchmarks --benchmark-only -n 0
+
+YARDSTICKS ?= yardsticks
+SCALE ?= 50000,200000
+scale: setup-dev ## features beside SQL and pandas by hand, with YARDSTICKS=FOLDER of those programs and SCALE=sizes
+	$(BIN)/python benchmarks/scale.py --yardsticks $(YARDSTICKS) --work out/scale --leads $(SCALE)
 
 # FLAML is a rival and not a dependency, so it has an environment of its own.
 .venv-flaml/.ready: benchmarks/requirements-flaml.lock

@@ -31,6 +31,23 @@ def canonical(tmp_path_factory: pytest.TempPathFactory):
         yield load(engine, config)
 
 
+def test_reading_and_checking(benchmark, canonical: Canonical) -> None:
+    """All tables, from files to checked tables."""
+
+    def read() -> int:
+        with DuckDBEngine() as engine:
+            return load(engine, canonical.config).report.tables["leads"].kept
+
+    assert benchmark.pedantic(read, rounds=3) > 0
+
+
+def test_scoring_features_by_ranges(benchmark, canonical: Canonical) -> None:
+    """The same features a thousand leads at a time."""
+    spine = scoring_spine(canonical, canonical.config.data.through)
+    query = features_of(canonical, spine, leads_a_range=1_000)
+    assert benchmark.pedantic(lambda: sum(part.num_rows for part in query.stream(50_000)), rounds=3) == LEADS
+
+
 def test_scoring_features(benchmark, canonical: Canonical) -> None:
     """All features of every lead at one as_of."""
     query = features_of(canonical, scoring_spine(canonical, canonical.config.data.through))

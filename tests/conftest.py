@@ -67,6 +67,7 @@ def small_config(world: Path, place: Path, *more: str) -> Config:
             f"paths.quarantine={place / 'quarantine'}",
             f"paths.ledger={place / 'ledger'}",
             f"paths.reports={place / 'reports'}",
+            f"paths.cache={place / 'cache'}",
             "model.params={max_trees: 60}",
             "model.resamples=50",
             *more,

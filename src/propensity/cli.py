@@ -16,6 +16,7 @@ from propensity.terminal.options import (
     CODES,
     AsJson,
     ConfigPath,
+    Memory,
     ModelVersion,
     Overrides,
     Strict,
@@ -96,14 +97,19 @@ def check(
     epilog=f"Example: propensity train --config configs/demo.yaml --set outcome.horizon_days=45\n\n{CODES}"
 )
 def train(
-    config: ConfigPath, override: Overrides = None, *, as_json: AsJson = False, strict: Strict = False
+    config: ConfigPath,
+    override: Overrides = None,
+    *,
+    memory: Memory = None,
+    as_json: AsJson = False,
+    strict: Strict = False,
 ) -> None:
     """Train on the past, judge on what came after, log to MLflow and register the model as challenger."""
     from propensity import workflow  # noqa: PLC0415
     from propensity.terminal import screens  # noqa: PLC0415
 
     with reported(as_json) as progress:
-        result = workflow.train(configured(config, override), progress)
+        result = workflow.train(configured(config, override, memory=memory), progress)
     show(as_json, result, screens.train)
     strictly(strict, result.warnings)
 
@@ -135,6 +141,7 @@ def score(
         typer.Option("--as-of", help="The instant to stand at, ISO 8601; UTC where no zone is given."),
     ] = None,
     model_version: ModelVersion = None,
+    memory: Memory = None,
     as_json: AsJson = False,
     strict: Strict = False,
 ) -> None:
@@ -144,7 +151,7 @@ def score(
 
     with reported(as_json) as progress:
         result = workflow.score(
-            configured(config, override),
+            configured(config, override, memory=memory),
             out=out,
             as_of=instant(as_of),
             version=model_version,

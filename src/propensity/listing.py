@@ -14,6 +14,7 @@ from propensity.delivery.night import Written, night_of, write_night
 from propensity.errors import UsageError
 from propensity.features.catalogue import parameters
 from propensity.features.frame import features_of
+from propensity.features.ranges import LEADS_A_RANGE
 from propensity.monitoring.night import PROFILE, night_profile
 from propensity.results import ScoreResult, shown
 from propensity.scoring.lists import Ranking, rank_leads
@@ -53,7 +54,8 @@ def list_night(
     if as_of is not None and not session.canonical.dated:
         raise UsageError("--as-of needs leads with dates; these have none. Leave it out.")
     progress.step("Scoring, ranking and explaining")
-    query = features_of(session.canonical, scoring_spine(session.canonical, moment))
+    spine = scoring_spine(session.canonical, moment)
+    query = features_of(session.canonical, spine, leads_a_range=LEADS_A_RANGE)
     refuse_other_features(bundle, query.features, query.spec_hash, parameters(session.canonical))
     folder = out if out is not None else night_folder(config, moment)
     if delivers:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from propensity.engines import open_engine
+from propensity.features.cache import cached_frame
 from propensity.features.frame import FeatureFrame, features_of
 from propensity.features.rare import without_rare
 from propensity.sources.canonical import Canonical, load
@@ -76,9 +77,15 @@ def open_session(config: Config, clock: Callable[[], datetime] = _now) -> Sessio
 
 
 def training_frame(session: Session, say: Callable[[str], None] = lambda _: None) -> FeatureFrame:
-    """Features and labels of all matured snapshots; values of extra categories that few leads share are unknown.
+    """Features and labels of all matured snapshots; from `paths.cache` where they were computed before.
 
-    `say` is told where the snapshots are too many and some are drawn.
+    Values of extra categories that few leads share are unknown. `say` is told where the snapshots are too many and some are
+    drawn; frames of an engine that may draw are not kept.
     """
-    spine = training_spine(session.canonical, session.through, say=say)
-    return without_rare(features_of(session.canonical, spine).collect(), session.canonical.config)
+    canonical = session.canonical
+
+    def build() -> FeatureFrame:
+        return features_of(canonical, training_spine(canonical, session.through, say=say)).collect()
+
+    folder = canonical.config.paths.cache if canonical.engine.training_rows is None else None
+    return without_rare(cached_frame(canonical, session.through, folder, build), canonical.config)

@@ -222,6 +222,11 @@ class PathsConfig(Model):
         default=None,
         description="one file of JSON lines for each unattended run; `logs` in `out` by default",
     )
+    cache: Path | None = Field(
+        default=Path("out/cache"),
+        description="feature frames of the last trainings, by content, so that the same data and features are not computed "
+        "twice; may be deleted at any time; null: none is kept",
+    )
 
     @property
     def state_folder(self) -> Path:

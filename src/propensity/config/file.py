@@ -149,6 +149,7 @@ _PATHS: Mapping[str, Mapping[str, Callable[[str, Path], str]]] = {
         "ledger": _resolve_text,
         "state": _resolve_text,
         "logs": _resolve_text,
+        "cache": _resolve_text,
     },
     "tracking": {"uri": _resolve_uri, "artifacts": _resolve_place},
     "features": {"own": _resolve_text},

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ibis
+import ibis.expr.operations as ops
 
 from propensity.features import budget, engagement, stages
+from propensity.features.counters import Counted, packed
 from propensity.features.own import value_of
 from propensity.features.spec import Feature, Over
 from propensity.timeline.history import SNAPSHOT, History, joined_left
+from propensity.timeline.past import Keep, unkept
 
 if TYPE_CHECKING:
     from propensity.config import FeaturesConfig
@@ -26,7 +30,13 @@ _OWN = "_own"
 
 
 def assemble(
-    history: History, features: Sequence[Feature], keys: Sequence[str], config: FeaturesConfig
+    history: History,
+    features: Sequence[Feature],
+    keys: Sequence[str],
+    config: FeaturesConfig,
+    *,
+    packing: bool = False,
+    keep: Keep = unkept,
 ) -> Table:
     """Build the feature table.
 
@@ -40,6 +50,10 @@ def assemble(
         Columns of the spine to keep in front, such as snapshot_id and lead_id.
     config
         What the acts mean.
+    packing
+        Count the acts of all windows at once; only where no snapshot has more than `counters.MOST_ACTS` acts.
+    keep
+        Computes the totals of accounts once, where `history` is of a range of snapshots only.
 
     Returns
     -------
@@ -55,10 +69,16 @@ def assemble(
     )
     for over, specs in by_table.items():
         if over in ("account_leads", "account_activities"):
-            table = _with_account(table, history, over, specs)
+            table = _with_account(table, history, over, specs, keep)
         else:
             facts = _PREPARED[over](history.facts[over], config)
-            table = joined_left(table, _totals(facts, (SNAPSHOT,), specs), SNAPSHOT)
+            if over == "activities":
+                facts = engagement.prepared(history.facts[over], config, _fields(specs, facts))
+            if packing and over == "activities":
+                totals = _packed(facts, specs, by_table.get("account_activities", ()))
+            else:
+                totals = _totals(facts, (SNAPSHOT,), specs)
+            table = joined_left(table, totals, SNAPSHOT)
             table = table.mutate(**{f.name: _typed(f, table[f.name]) for f in specs})
     table = table.mutate(**{f.name: _typed(f, value_of(f, table)) for f in derived if not f.origin})
     # Those of the data scientist's own may be made of each other.
@@ -67,21 +87,44 @@ def assemble(
     return table.select(*keys, *(feature.name for feature in features))
 
 
+def needed(attributes: Table, kept: Sequence[Feature], possible: Sequence[Feature]) -> tuple[Feature, ...]:
+    """Of all features those that are kept, those that others are made of, and what is not over acts, which costs little."""
+    kinds = {f.name: "string" if f.kind == "category" else "float64" for f in possible}
+    every = ibis.table({**dict(attributes.schema().items()), **kinds}, name="every")
+    names = {f.name for f in kept} | _fields([f for f in possible if f.over == "features"], every)
+    return tuple(f for f in possible if f.over != "activities" or f.name in names)
+
+
+def _fields(specs: Sequence[Feature], table: Table) -> set[str]:
+    """The columns of a table that the expressions read."""
+    return {field.name for f in specs for field in value_of(f, table).op().find(ops.Field)}
+
+
 def _totals(facts: Table, keys: Sequence[str], specs: Sequence[Feature], suffix: str = "") -> Table:
     return facts.group_by(list(keys)).aggregate(**{f.name + suffix: value_of(f, facts) for f in specs})
 
 
-def _with_account(table: Table, history: History, over: Over, specs: Sequence[Feature]) -> Table:
+def _packed(facts: Table, specs: Sequence[Feature], of_accounts: Sequence[Feature]) -> Table:
+    """The same as `_totals`, with what can be computed from counts alone packed; the shares in accounts' totals beside it."""
+    counted = {f.name: f.expression for f in specs if isinstance(f.expression, Counted) and not f.origin}
+    shares = {f.name + _OWN: f.expression for f in of_accounts if isinstance(f.expression, Counted)}
+    others = {f.name: partial(value_of, f) for f in specs if f.name not in counted}
+    return packed(facts, (SNAPSHOT,), counted | shares, others)
+
+
+def _with_account(table: Table, history: History, over: Over, specs: Sequence[Feature], keep: Keep) -> Table:
     """Totals over the account's leads without the lead itself: the account's total less the lead's own share."""
     source = history.account_leads if over == "account_leads" else history.account_activities
     if source is None:
         raise ValueError(f"features over {over} need accounts")  # the catalogue does not offer them otherwise
-    joined = joined_left(table, _totals(source, _ACCOUNT_KEYS, specs), *_ACCOUNT_KEYS)
+    totals = keep(_totals(source, _ACCOUNT_KEYS, specs), f"totals_{over}")
+    joined = joined_left(table, totals, *_ACCOUNT_KEYS)
     if over == "account_leads":
         own = {feature.name: ibis.literal(1.0) for feature in specs}
     else:
-        shares = _totals(history.facts["activities"], (SNAPSHOT,), specs, _OWN)
-        joined = joined_left(joined, shares, SNAPSHOT)
+        if any(feature.name + _OWN not in joined.columns for feature in specs):
+            shares = _totals(history.facts["activities"], (SNAPSHOT,), specs, _OWN)
+            joined = joined_left(joined, shares, SNAPSHOT)
         own = {f.name: joined[f.name + _OWN].cast("float64").fill_null(0.0) for f in specs}
     values = {
         feature.name: ibis.cases(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from propensity.features.engagement import counter, engagement_feature
+from propensity.features.counters import Counter
+from propensity.features.engagement import engagement_feature
 from propensity.features.spec import Feature
 
 
@@ -24,7 +25,7 @@ def account_features(*, with_activities: bool) -> list[Feature]:
                 engagement_feature(
                     f"account_others_{way}_count_{days}d", "what colleagues do" if way == "inbound" else "colleagues approached",
                     "acts", f"colleagues {did} {{times}} in the last {days} days", "account_activities",
-                    counter(days, direction=way), null_when="the lead has no account",
+                    Counter(days, direction=way), null_when="the lead has no account",
                     zero=f"colleagues {did.replace('did something', 'did nothing').replace('were', 'were not')} in the last {days} days",
                 )
             )  # fmt: skip

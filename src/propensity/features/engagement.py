@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import ibis
 
+from propensity.features.counters import Counter, Momentum, Ratio
 from propensity.features.spec import DAY_US, HOUR_US, Feature, Over
 from propensity.timeline.history import SNAPSHOT
 
@@ -40,19 +41,24 @@ def engagement_features(config: FeaturesConfig) -> list[Feature]:
     return features + _dialogue(config)
 
 
-def prepared(activities: Table, config: FeaturesConfig) -> Table:
+def prepared(activities: Table, config: FeaturesConfig, used: Collection[str] | None = None) -> Table:
     """Add what one act alone does not tell.
 
-    days_ago: whole days before as_of. gap_us: time since the act before it (null for the first). last_inbound_us: age
+    days_ago: whole days before as_of. is_new_day: the first act of its day. gap_us: time since the act before it (null for the first). last_inbound_us: age
     of the lead's last own act. is_dialogue: the lead's own message or call, or an act that is two-way by nature.
     is_answer: the same, but a message or call only after we first got in touch. response_us: of our approaches, the time
     to the lead's next message or call after them (null where none followed).
+
+    Of those, all but days_ago are left out where `used` does not name them: the engine would order and look back for nothing.
     """
     table = activities.mutate(days_ago=((activities["age_us"] - 1) / DAY_US).floor().cast("int64"))
+    # One order for all windows, so that the engine sorts once.
     older = ibis.window(group_by=SNAPSHOT, order_by=table["age_us"].desc())
+    every = ibis.window(group_by=SNAPSHOT, order_by=table["age_us"].desc(), rows=(None, None))
     gap = table["age_us"].lag(1).over(older) - table["age_us"]
-    last_inbound = table["age_us"].min(where=table["direction"] == "inbound").over(group_by=SNAPSHOT)
-    first_outbound = table["age_us"].max(where=table["direction"] == "outbound").over(group_by=SNAPSHOT)
+    day_before = table["days_ago"].lag(1).over(older)
+    last_inbound = table["age_us"].min(where=table["direction"] == "inbound").over(every)
+    first_outbound = table["age_us"].max(where=table["direction"] == "outbound").over(every)
     answers = [kind for kind, act in config.types.items() if act.reply]
     meetings = [kind for kind, act in config.types.items() if act.two_way]
     answered = (
@@ -66,45 +72,21 @@ def prepared(activities: Table, config: FeaturesConfig) -> Table:
     next_reply = table["age_us"].max(where=spoke).over(later)
     approach = table["direction"] == "outbound"
     response = ibis.cases((approach, table["age_us"] - next_reply), else_=ibis.null("int64"))
-    return table.mutate(
-        gap_us=gap,
-        response_us=response,
-        last_inbound_us=last_inbound,
-        is_answer=(answered | met).fill_null(unknown).cast("int8"),
-        is_dialogue=(spoke | met).fill_null(unknown),
-    )
-
-
-def counter(
-    days: int,
-    *,
-    kinds: Collection[str] | None = None,
-    direction: str | None = None,
-    channel: str | None = None,
-) -> Callable[[Table], Value]:
-    """Count the acts of the last `days` days that are of these kinds, this direction and this channel."""
-
-    def count(table: Table) -> Value:
-        where = table["age_us"] <= days * DAY_US
-        if kinds is not None:
-            where &= table["type"].isin(sorted(kinds))
-        if direction is not None:
-            where &= table["direction"] == direction
-        if channel is not None:
-            where &= table["channel"] == channel
-        return table.count(where=where)
-
-    return count
-
-
-def _counter_of(days: int, which: Callable[[Table], Value]) -> Callable[[Table], Value]:
-    return lambda t: t.count(where=(t["age_us"] <= days * DAY_US) & which(t))
+    columns = {
+        "gap_us": gap,
+        "is_new_day": day_before.isnull() | (day_before != table["days_ago"]),
+        "response_us": response,
+        "last_inbound_us": last_inbound,
+        "is_answer": (answered | met).fill_null(unknown).cast("int8"),
+        "is_dialogue": (spoke | met).fill_null(unknown),
+    }
+    return table.mutate(**{name: value for name, value in columns.items() if used is None or name in used})
 
 
 def _type_count(kind: str, act: ActivityType, days: int) -> Feature:
     return engagement_feature(
         f"{kind}_count_{days}d", _concept(kind), "acts", f"{act.phrase} {{times}} in the last {days} days", "activities",
-        counter(days, kinds=(kind,)), empty=0, zero=f"no {_concept(kind)} in the last {days} days",
+        Counter(days, kinds=(kind,)), empty=0, zero=f"no {_concept(kind)} in the last {days} days",
     )  # fmt: skip
 
 
@@ -116,16 +98,16 @@ def _counts(days: int) -> list[Feature]:
     return [
         engagement_feature(
             f"inbound_count_{days}d", "own initiative", "acts", f"acted {{times}} in the last {days} days", "activities",
-            counter(days, direction="inbound"), empty=0, zero=f"did nothing in the last {days} days",
+            Counter(days, direction="inbound"), empty=0, zero=f"did nothing in the last {days} days",
         ),
         engagement_feature(
             f"outbound_count_{days}d", "our approaches", "acts", f"was approached {{times}} in the last {days} days",
-            "activities", counter(days, direction="outbound"), empty=0,
+            "activities", Counter(days, direction="outbound"), empty=0,
             zero=f"was not approached in the last {days} days",
         ),
         engagement_feature(
             f"active_days_{days}d", "active days", "days", f"something happened on {{value}} of the last {days} days",
-            "activities", lambda t: t["days_ago"].nunique(where=t["age_us"] <= days * DAY_US), empty=0,
+            "activities", Counter(days, flag="is_new_day"), empty=0,
             zero=f"nothing happened in the last {days} days",
         ),
     ]  # fmt: skip
@@ -139,7 +121,7 @@ def _intent(config: FeaturesConfig) -> list[Feature]:
         engagement_feature(
             f"intent_count_{days}d", "signs of buying", "acts",
             f"showed signs of buying {{times}} in the last {days} days", "activities",
-            counter(days, kinds=intent), empty=0, zero=f"no sign of buying in the last {days} days",
+            Counter(days, kinds=tuple(sorted(intent))), empty=0, zero=f"no sign of buying in the last {days} days",
         )
         for days in config.windows_days
     ]  # fmt: skip
@@ -158,7 +140,7 @@ def _channel_count(channel: str) -> Feature:
     return engagement_feature(
         f"{channel}_channel_count_90d", f"contact by {word}", "acts",
         f"{{value}} contacts by {word} in the last 90 days", "activities",
-        counter(90, channel=channel), empty=0, zero=f"no contact by {word} in the last 90 days",
+        Counter(90, channel=channel), empty=0, zero=f"no contact by {word} in the last 90 days",
     )  # fmt: skip
 
 
@@ -257,18 +239,10 @@ def _recency() -> list[Feature]:
         ),
         engagement_feature(
             "momentum", "momentum", "", "acts {value} times as often in the last 7 days as in the 30 before",
-            "activities", _momentum, null_when="no act in the 30 days before the last 7",
+            "activities", Momentum(_MOMENTUM_DAYS, _MOMENTUM_BASE_DAYS), null_when="no act in the 30 days before the last 7",
             zero="no act in the last 7 days after acts in the 30 before",
         ),
     ]  # fmt: skip
-
-
-def _momentum(table: Table) -> Value:
-    """Acts a day in the last 7 days over acts a day in the 30 days before those."""
-    age, edge = table["age_us"], _MOMENTUM_DAYS * DAY_US
-    recent = table.count(where=age <= edge).cast("float64") / _MOMENTUM_DAYS
-    before = table.count(where=(age > edge) & (age <= edge + _MOMENTUM_BASE_DAYS * DAY_US)).cast("float64")
-    return recent / (before / _MOMENTUM_BASE_DAYS).nullif(0)
 
 
 def _dialogue(config: FeaturesConfig) -> list[Feature]:
@@ -293,7 +267,7 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
     features += [
         engagement_feature(
             f"dialogue_count_{days}d", "dialogue", "acts", f"talked with us {{times}} in the last {days} days",
-            "activities", _counter_of(days, lambda t: t["is_dialogue"]), empty=0,
+            "activities", Counter(days, flag="is_dialogue"), empty=0,
             zero=f"has not talked with us in the last {days} days",
         )
         for days in config.windows_days
@@ -302,7 +276,7 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
         features.append(
             engagement_feature(
                 f"inbound_share_{days}d", "dialogue", "", f"{{value}} of the acts of the last {days} days were the lead's own",
-                "activities", _share(days, lambda t: t["direction"] == "inbound", lambda t: t["type"].notnull()),
+                "activities", Ratio(Counter(days, direction="inbound"), Counter(days)),
                 null_when=f"no act in the last {days} days",
             )
         )  # fmt: skip
@@ -311,10 +285,9 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
                 engagement_feature(
                     f"reply_ratio_{days}d", "replies", "", f"{{value}} replies for each approach in the last {days} days",
                     "activities",
-                    _share(
-                        days,
-                        lambda t: t["type"].isin(replies) & (t["direction"] == "inbound"),
-                        lambda t: t["direction"] == "outbound",
+                    Ratio(
+                        Counter(days, kinds=tuple(sorted(replies)), direction="inbound"),
+                        Counter(days, direction="outbound"),
                     ),
                     null_when=f"was not approached in the last {days} days",
                     zero=f"replied to no approach in the last {days} days",
@@ -328,17 +301,6 @@ def _response_time() -> Feature:
         "median_response_hours", "response time", "hours", "usually answers within {hours}", "activities",
         lambda t: t["response_us"].median().cast("float64") / HOUR_US, null_when="has answered no approach",
     )  # fmt: skip
-
-
-def _share(
-    days: int, part: Callable[[Table], Value], whole: Callable[[Table], Value]
-) -> Callable[[Table], Value]:
-    def ratio(table: Table) -> Value:
-        within = table["age_us"] <= days * DAY_US
-        count = table.count(where=within & part(table)).cast("float64")
-        return count / table.count(where=within & whole(table)).cast("float64").nullif(0)
-
-    return ratio
 
 
 def engagement_feature(  # noqa: PLR0913

@@ -13,12 +13,16 @@ import numpy as np
 import pyarrow as pa
 
 from propensity import markup
-from propensity.features.assemble import assemble
+from propensity.engines import Distributed
+from propensity.engines.garbage import uncollected
+from propensity.features.assemble import assemble, needed
 from propensity.features.catalogue import feature_specs, parameters, possible_features
+from propensity.features.counters import MOST_ACTS
 from propensity.features.own import blamed
+from propensity.features.ranges import Ranges, ranges_of
 from propensity.features.spec import Feature, spec_hash
 from propensity.timeline.history import SNAPSHOT, cut, joined_left
-from propensity.timeline.past import with_past
+from propensity.timeline.past import Keep, unkept, with_past
 from propensity.timeline.snapshots import LABEL, ORDER
 
 if TYPE_CHECKING:
@@ -185,9 +189,10 @@ class FeatureQuery:
     expression: Table
     features: tuple[Feature, ...]
     spec_hash: str
+    ranges: Ranges | None = None
 
     def collect(self) -> FeatureFrame:
-        """Compute all rows, in the order of their snapshot ids."""
+        """Compute all rows, in the order of their snapshot ids; for a query that is not read by ranges."""
         with self._explained():
             table = self.canonical.engine.collect(self.expression.order_by(SNAPSHOT))
         horizon_days = self.canonical.config.outcome.horizon_days
@@ -196,8 +201,9 @@ class FeatureQuery:
     def stream(self, rows: int) -> Iterator[pa.Table]:
         """Compute in batches of at most `rows` rows, in no particular order."""
         with self._explained():
-            for batch in self.canonical.engine.stream(self.expression, rows):
-                yield pa.Table.from_batches([batch])
+            for _ in (None,) if self.ranges is None else self.ranges.in_turn(self.canonical.engine):
+                for batch in self.canonical.engine.stream(self.expression, rows):
+                    yield pa.Table.from_batches([batch])
 
     @contextmanager
     def _explained(self) -> Generator[None]:
@@ -221,19 +227,69 @@ class FeatureQuery:
 
 
 def features_of(
-    canonical: Canonical, spine: Table, *, past: Callable[[Canonical, History], History] = with_past
+    canonical: Canonical,
+    spine: Table,
+    *,
+    leads_a_range: int | None = None,
+    past: Callable[[Canonical, History], History] = with_past,
 ) -> FeatureQuery:
     """The features of every snapshot in `spine`, whether it is there to be learned from or to be scored.
 
-    `past` adds what is known of earlier leads; another one serves leads that are copies of others.
+    Parameters
+    ----------
+    canonical
+        The tables.
+    spine
+        The snapshots, kept in the engine.
+    leads_a_range
+        Where given, and where there are more: `stream` goes by ranges of so many snapshots, for a spine with a row a lead.
+        What crosses leads is computed now. Memory then no longer grows with the number of leads. An engine of many machines
+        makes parts of its own, and goes without.
+    past
+        Adds what is known of earlier leads; another one serves leads that are copies of others, and goes without ranges.
     """
+    with uncollected():
+        if leads_a_range is None or isinstance(canonical.engine, Distributed):
+            return _query(canonical, spine, past=past)
+        ranges = ranges_of(canonical, spine, leads_a_range)
+        return _query(canonical, spine) if ranges is None else _query(canonical, spine, ranges)
+
+
+def _query(
+    canonical: Canonical,
+    spine: Table,
+    ranges: Ranges | None = None,
+    past: Callable[[Canonical, History], History] = with_past,
+) -> FeatureQuery:
     features = feature_specs(canonical)
     # Features get tables without the label, so that none, not even one of the data scientist's own, can read it.
     unlabelled = spine.drop(LABEL) if LABEL in spine.columns else spine
-    history = past(canonical, cut(canonical, unlabelled))
-    every = assemble(history, possible_features(canonical), KEYS, canonical.config.features)
+    if ranges is None:
+        keep: Keep = unkept
+        history = past(canonical, cut(canonical, unlabelled))
+    else:
+        keep, whole = canonical.engine.materialise, cut(canonical, unlabelled)
+        history = cut(ranges.canonical, ranges.part, whole=unlabelled)
+        history = with_past(canonical, history, asked=whole.attributes, keep=keep)
+    every = assemble(
+        history,
+        needed(history.attributes, features, possible_features(canonical)),
+        KEYS,
+        canonical.config.features,
+        packing=_few_acts(canonical),
+        keep=keep,
+    )
     expression = every.select(*KEYS, *(feature.name for feature in features))
     if LABEL in spine.columns:
         labelled = joined_left(expression, spine.select(SNAPSHOT, LABEL), SNAPSHOT)
         expression = labelled.select(*KEYS, LABEL, *(feature.name for feature in features))
-    return FeatureQuery(canonical, expression, features, spec_hash(features, parameters(canonical)))
+    return FeatureQuery(canonical, expression, features, spec_hash(features, parameters(canonical)), ranges)
+
+
+def _few_acts(canonical: Canonical) -> bool:
+    """Whether no lead has more acts than can be counted packed."""
+    if "activities" not in canonical.tables or canonical.report.tables["activities"].kept <= MOST_ACTS:
+        return True
+    acts: Table = canonical.tables["activities"]
+    most = acts.group_by("lead_id").aggregate(acts=acts.count())["acts"].max()
+    return canonical.engine.collect(most.as_table()).column(0)[0].as_py() <= MOST_ACTS

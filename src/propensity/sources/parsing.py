@@ -35,6 +35,8 @@ _NO_OFFSET = r"[+-](?:1[5-9]|[2-9]\d)(?::?\d{2})?$|[+-]\d{2}:?[6-9]\d$"
 _BLANK = r"\x{09}-\x{0D}\x{20}\x{1C}-\x{1F}\x{85}\x{A0}\x{AD}\x{1680}\x{2000}-\x{200F}\x{2028}-\x{202F}\x{205F}-\x{2069}\x{3000}\x{FEFF}"
 _EDGES = rf"^[{_BLANK}]+|[{_BLANK}]+$"
 """Blanks of Unicode, and signs that nobody sees, such as zero-width ones and those that turn the direction."""
+_FIRST_SIGN, _LAST_SIGN = "!", "~"
+"""The printable signs of ASCII but the blank."""
 _EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 """What Python and pandas can hold in any zone; engines also read `infinity` and the year 290000."""
 _EARLIEST_LOCAL, _LATEST_LOCAL = (day.replace(tzinfo=None) for day in (_EARLIEST, _LATEST))
@@ -74,13 +76,16 @@ def parse(column: Value, kind: ColumnType, how: Reading, functions: Functions) -
 
     A null word, an empty text and NaN are null. Anything else that cannot be read as `kind` is null and flagged.
     """
+    native = how.values is None and not how.null_words
+    if kind == "id" and native and column.type().is_integer():
+        return Parsed(column.cast("string"), None, "")
     text = as_text(column, how)
     if kind == "id":
         # Whoever writes ids through floats, as pandas does where some are missing, gives 7.0 for 7.
         return Parsed(text.re_replace(WHOLE, r"\1"), None, "")
     if kind == "text":
         return Parsed(text, None, "")
-    native = how.values is None and not how.null_words
+    there = _there(column, text) if native else text.notnull()
     if kind == "number":
         value = column.cast("float64") if native and column.type().is_numeric() else _number(text, how)
         value = value * how.scale if how.scale != 1 else value
@@ -89,11 +94,20 @@ def parse(column: Value, kind: ColumnType, how: Reading, functions: Functions) -
     elif kind == "boolean":
         value = column if native and column.type().is_boolean() else _boolean(text)
     else:
-        value = _timestamp(column, text, how, functions)
-    bad = text.notnull() & value.isnull()
-    if kind == "number":
+        value = _timestamp(column, text, there, how, functions)
+    bad = there & value.isnull()
+    if kind == "number" and not (native and column.type().is_numeric()):
         bad = bad & (text.lower() != "nan")
     return Parsed(value, bad, _BAD_WORDS[kind])
+
+
+def _there(column: Value, text: Value) -> Value:
+    """Where the source says something; a typed value need not become text for that, which costs more than all the rest."""
+    kind = column.type()
+    if kind.is_floating():
+        return column.notnull() & ~column.isnan()
+    typed = kind.is_integer() or kind.is_boolean() or kind.is_timestamp() or kind.is_date()
+    return (column if typed else text).notnull()
 
 
 def as_text(column: Value, how: Reading) -> Value:
@@ -110,13 +124,20 @@ def as_text(column: Value, how: Reading) -> Value:
         )
     else:
         text = column if kind.is_string() else column.cast("string")
-    text = text.re_replace(_EDGES, "").nullif("")
+    text = _trimmed(text).nullif("")
     if how.null_words:
         text = ibis.cases((text.isin(list(how.null_words)), ibis.null("string")), else_=text)
     if how.values:
         text = ibis.cases(*((text == old, new) for old, new in how.values.items()), else_=text)
         text = text.nullif("")
     return text
+
+
+def _trimmed(text: Value) -> Value:
+    """Without blanks around it; most texts begin and end with a plain sign, which is seen sooner than a pattern is tried."""
+    ends = (text.left(1), text.right(1))
+    plain = [end.between(_FIRST_SIGN, _LAST_SIGN) for end in ends]
+    return ibis.cases((plain[0] & plain[1], text), else_=text.re_replace(_EDGES, ""))
 
 
 def _finite(number: Value) -> Value:
@@ -140,7 +161,7 @@ def _boolean(text: Value) -> Value:
     )
 
 
-def _timestamp(column: Value, text: Value, how: Reading, functions: Functions) -> Value:
+def _timestamp(column: Value, text: Value, there: Value, how: Reading, functions: Functions) -> Value:
     """UTC instants. A date without a time of day is the last microsecond of that day, local time."""
     kind = column.type()
     value: Value
@@ -154,7 +175,7 @@ def _timestamp(column: Value, text: Value, how: Reading, functions: Functions) -
         value = ibis.coalesce(*(_formatted(text, one, how.zone, functions) for one in how.formats))
     else:
         value = _iso(text, how.zone, functions)
-    held = text.notnull() & (value >= ibis.literal(_EARLIEST)) & (value <= ibis.literal(_LATEST))
+    held = there & (value >= ibis.literal(_EARLIEST)) & (value <= ibis.literal(_LATEST))
     return ibis.cases((held, value), else_=ibis.null(_UTC))
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from propensity.sources.canonical import Canonical
 
 SNAPSHOT = "snapshot_id"
+PART = "_part"
+"""The range of snapshots that a row belongs to, where they are looked at range by range."""
 CURRENT_STATE = frozenset({"deal_value", "owner", "do_not_contact", "outcome"})
 """Lead columns without a history: they serve the gate and the list, never the features."""
 ACCOUNT_PREFIX = "account_"
@@ -128,8 +130,11 @@ def known_before(canonical: Canonical, at: datetime) -> Canonical:
     return replace(canonical, tables=tables)
 
 
-def cut(canonical: Canonical, spine: Table) -> History:
-    """Cut all tables at the as_of of each snapshot in `spine` (snapshot_id, lead_id, account_id, created_at, as_of)."""
+def cut(canonical: Canonical, spine: Table, *, whole: Table | None = None) -> History:
+    """Cut all tables at the as_of of each snapshot in `spine` (snapshot_id, lead_id, account_id, created_at, as_of).
+
+    Where `spine` is a range of a larger one, `whole` is that: what goes by account is cut for all of it.
+    """
     tables, epoch = canonical.tables, canonical.engine.functions.epoch_us
     facts: dict[str, Table] = {}
     if "activities" in tables:
@@ -142,11 +147,12 @@ def cut(canonical: Canonical, spine: Table) -> History:
         facts["budgets"] = _known_budgets(tables["budgets"], spine, epoch)
     moments = account_activities = None
     if "account_id" in canonical.present["leads"] and canonical.dated:
-        moments = _account_leads(tables["leads"], spine)
+        moments = _account_leads(tables["leads"], spine if whole is None else whole)
         if "activities" in tables:
             keep = ("account_id", "as_of")
             account_activities = _known(tables["activities"], moments, epoch, "occurred_at", keep=keep)
-    return History(_attributes(canonical, spine), facts, account_activities, moments)
+    plain = spine.drop(PART) if PART in spine.columns else spine
+    return History(_attributes(canonical, plain), facts, account_activities, moments)
 
 
 def _known(
@@ -159,9 +165,11 @@ def _known(
     keep: tuple[str, ...] = (SNAPSHOT,),
 ) -> Table:
     """Facts that happened and were recorded strictly before as_of. The cut itself."""
-    columns = [column for column in facts.columns if column not in ("lead_id", "account_id")]
-    left = spine.select(*dict.fromkeys([*keep, "as_of", key]))
-    joined = left.join(facts.select(key, *columns), key)
+    columns = [column for column in facts.columns if column not in ("lead_id", "account_id", PART)]
+    # Facts that are stored by range are joined by it too, so that the engine reads only those of the range.
+    keys = [key, PART] if PART in facts.columns and PART in spine.columns else [key]
+    left = spine.select(*dict.fromkeys([*keep, "as_of", *keys]))
+    joined = left.join(facts.select(*keys, *columns), keys)
     known = joined.filter((joined[happened] < joined["as_of"]) & (joined["recorded_at"] < joined["as_of"]))
     aged = known.mutate(age_us=epoch_us(known["as_of"]) - epoch_us(known[happened]))
     return aged.select(

@@ -29,6 +29,13 @@ QUESTION, CHANGE = 0, 1
 """At equal times a question goes first: what becomes known at as_of is not known at as_of."""
 _COUNTS = ("leads", "conversions")
 _DAY_US = 86_400_000_000
+Keep = Callable[["Table", str], "Table"]
+"""Computes a table once and keeps it under a name, or leaves it an expression."""
+
+
+def unkept(table: Table, _: str) -> Table:
+    """Leave a table an expression."""
+    return table
 
 
 def past_groups(canonical: Canonical) -> dict[str, str]:
@@ -49,22 +56,28 @@ def past_column(group: str, count: str) -> str:
     return f"{PAST_PREFIX}{group}_{count}"
 
 
-def with_past(canonical: Canonical, history: History) -> History:
+def with_past(
+    canonical: Canonical, history: History, *, asked: Table | None = None, keep: Keep = unkept
+) -> History:
     """Add to the attributes, per group and for `every` lead, `past_<group>_leads` and `past_<group>_conversions`.
 
     They count the past leads of the snapshot's own source, industry (as of then) or account, without the lead itself
     (int64; 0 where there is none, and where the group is unknown). A past lead is of the industry that its account had
     when its horizon ended: what the company became later is not counted against that.
+
+    Where `history` is of a range of snapshots, `asked` holds the attributes of all; `keep` then computes once, under a name,
+    what no range changes.
     """
     groups = past_groups(canonical)
     if not groups:
         return history
-    attributes, changes = history.attributes, _changes(canonical, groups)
+    attributes, changes = history.attributes, keep(_changes(canonical, groups), "past_changes")
+    asked = attributes if asked is None else asked
     epoch_us = canonical.engine.functions.epoch_us
     own = _own(attributes, changes, groups, epoch_us)
     joined = attributes.left_join(own, attributes[SNAPSHOT] == own["_own_snapshot"])
     for group, column in {**groups, EVERY: None}.items():
-        answers = _answers(attributes, changes, group, column, epoch_us)
+        answers = keep(_answers(asked, changes, group, column, epoch_us), f"past_{group}")
         same = [attributes["as_of"] == answers[f"_{group}_as_of"]]
         same += [] if column is None else [attributes[column] == answers[f"_{group}_key"]]
         joined = joined.left_join(answers, same)

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from propensity.errors import DataError, PropensityError
+from propensity.masking import mask
 from propensity.session import Progress
-from propensity.tracking.masking import mask
 
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
 # An apostrophe within a word opens nothing.

@@ -1,0 +1,225 @@
+"""Counts of acts as data: all windows of one filter are counted by a single sum.
+
+Each act gets a word, 1 shifted by 15 bits for each window that is too short for it. The sum of the words over the acts
+that a filter lets through then holds how many fell into each window but not into a shorter one, and adding those up gives
+every count. A field overflows silently from 32,768 acts of one lead on: `packed` is for fewer, and `Counter` itself
+counts without a limit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import ibis
+
+from propensity.features.spec import DAY_US
+
+if TYPE_CHECKING:
+    from propensity.engines.untyped import Table, Value
+
+_FIELD_BITS = 15
+_FIELDS = 4
+MOST_ACTS = (1 << _FIELD_BITS) - 1
+"""So many acts of one snapshot can be packed: of more, a field might run into the next."""
+_WORD = "_word"
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """What can be computed from counts alone."""
+
+    @property
+    def counters(self) -> tuple[Counter, ...]:
+        """The counts that are needed."""
+        ...
+
+    def of(self, *counts: Value) -> Value:
+        """The value, from the counts in the order of `counters`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Counter:
+    """Count the acts of the last `days` days (int64).
+
+    Parameters
+    ----------
+    days
+        How far back, in days.
+    kinds
+        Of these kinds only; of any where None.
+    direction
+        Of this direction only.
+    channel
+        Of this channel only.
+    flag
+        Only those where this column of the prepared table is true.
+    """
+
+    days: int
+    kinds: tuple[str, ...] | None = None
+    direction: str | None = None
+    channel: str | None = None
+    flag: str | None = None
+
+    @property
+    def counters(self) -> tuple[Counter, ...]:
+        """Itself."""
+        return (self,)
+
+    def of(self, *counts: Value) -> Value:
+        """The count."""
+        return counts[0]
+
+    @property
+    def filter(self) -> tuple[object, ...]:
+        """What lets an act through, whatever its age: counters that share it are counted together."""
+        return self.kinds, self.direction, self.channel, self.flag
+
+    def lets_through(self, table: Table) -> Value | None:
+        """Which acts count, whatever their age; None where all do."""
+        parts: list[Any] = []
+        if self.kinds is not None:
+            parts.append(table["type"].isin(list(self.kinds)))
+        if self.direction is not None:
+            parts.append(table["direction"] == self.direction)
+        if self.channel is not None:
+            parts.append(table["channel"] == self.channel)
+        if self.flag is not None:
+            parts.append(table[self.flag])
+        return reduce(and_, parts) if parts else None
+
+    def __call__(self, table: Table) -> Value:
+        """The count as an aggregate, of any number of acts."""
+        within, which = table["age_us"] <= self.days * DAY_US, self.lets_through(table)
+        return table.count(where=within if which is None else within & which)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One count over another (float64); null where the latter is 0."""
+
+    part: Counter
+    whole: Counter
+
+    @property
+    def counters(self) -> tuple[Counter, ...]:
+        """Both."""
+        return self.part, self.whole
+
+    def of(self, *counts: Value) -> Value:
+        """The quotient."""
+        return counts[0].cast("float64") / counts[1].cast("float64").nullif(0)
+
+    def __call__(self, table: Table) -> Value:
+        """The quotient as an aggregate."""
+        return self.of(self.part(table), self.whole(table))
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """Acts a day in the last `days` days over acts a day in the `before` days before those; null where there were none."""
+
+    days: int
+    before: int
+
+    @property
+    def counters(self) -> tuple[Counter, ...]:
+        """Of the last days, and of those with the days before."""
+        return Counter(self.days), Counter(self.days + self.before)
+
+    def of(self, *counts: Value) -> Value:
+        """The quotient of the two rates."""
+        recent, both = counts
+        before = (both - recent).cast("float64")
+        return (recent.cast("float64") / self.days) / (before / self.before).nullif(0)
+
+    def __call__(self, table: Table) -> Value:
+        """The quotient as an aggregate."""
+        return self.of(*(counter(table) for counter in self.counters))
+
+
+def packed(
+    table: Table,
+    keys: Sequence[str],
+    counted: dict[str, Counted],
+    others: Mapping[str, Callable[[Table], Value]],
+) -> Table:
+    """Aggregate a prepared table by `keys`: `counted` by packed sums, and `others` beside them.
+
+    Parameters
+    ----------
+    table
+        Acts, with `age_us`, at most MOST_ACTS a group.
+    keys
+        What a group is of.
+    counted
+        Name to what is computed from counts.
+    others
+        Name to what gives an aggregate over the table.
+    """
+    wanted = list(dict.fromkeys(counter for what in counted.values() for counter in what.counters))
+    words = _words(wanted)
+    for place, days in enumerate(words):
+        table = table.mutate(**{f"{_WORD}{place}": _word(table["age_us"], days)})
+    sums: dict[str, Value] = {}
+    fields: dict[Counter, tuple[str, int]] = {}
+    by_filter: dict[tuple[object, ...], list[Counter]] = {}
+    for counter in wanted:
+        by_filter.setdefault(counter.filter, []).append(counter)
+    for number, alike in enumerate(by_filter.values()):
+        for place, days in enumerate(words):
+            here = [counter for counter in alike if counter.days in days]
+            name = f"_sum{number}_{place}"
+            if len(here) == 1:
+                sums[name] = here[0](table)
+                fields[here[0]] = name, -1
+            elif here:
+                sums[name] = _long(table[f"{_WORD}{place}"].sum(where=here[0].lets_through(table)))
+                fields |= {counter: (name, days.index(counter.days)) for counter in here}
+    totals = table.group_by(list(keys)).aggregate(
+        **sums, **{name: value(table) for name, value in others.items()}
+    )
+    counts = {counter: _field(totals[name], last) for counter, (name, last) in fields.items()}
+    return totals.select(
+        *keys,
+        *others,
+        **{name: what.of(*(counts[counter] for counter in what.counters)) for name, what in counted.items()},
+    )
+
+
+def _words(counters: Sequence[Counter]) -> list[tuple[int, ...]]:
+    """The windows in groups of four, those that most filters use together; each group ascending."""
+    uses = Tally(counter.days for counter in counters)
+    days = sorted(uses, key=lambda one: (-uses[one], one))
+    return [tuple(sorted(days[start : start + _FIELDS])) for start in range(0, len(days), _FIELDS)]
+
+
+def _word(age_us: Value, days: Sequence[int]) -> Value:
+    """1 in the field of the shortest window that the act falls into; 0 for an act older than all."""
+    cases = [(age_us <= one * DAY_US, 1 << (_FIELD_BITS * place)) for place, one in enumerate(days)]
+    return ibis.cases(
+        *((when, ibis.literal(bit, "int64")) for when, bit in cases), else_=ibis.literal(0, "int64")
+    )
+
+
+def _long(total: Value) -> Value:
+    """An int64: DuckDB's sum is a HUGEINT that Ibis takes for int64, so that a plain cast would vanish."""
+    return total.cast("decimal(38, 0)").cast("int64")
+
+
+def _field(total: Value, last: int) -> Value:
+    """The sum of the fields up to `last`; the total itself where it is a plain count."""
+    if last < 0:
+        return total
+    total = total.fill_null(0)
+    parts = [(total >> (_FIELD_BITS * place)) & MOST_ACTS for place in range(last + 1)]
+    value: Value = parts[0]
+    for part in parts[1:]:
+        value += part
+    return value
