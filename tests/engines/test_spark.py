@@ -248,6 +248,7 @@ def _operations(engine: Engine, table: pa.Table) -> pa.Table:
         never=t.count(where=nothing == "a"),
         distinct=t["t"].nunique(where=t["n"] > 2),
         median=age.median(),
+        some=t["x"].median(where=t["n"].between(2, 9)),
         packed=(t["n"].cast("int64") * 2**45).sum(),
     )
     packed = (by["packed"].cast("int64") >> 30) & (2**15 - 1)

@@ -98,6 +98,11 @@ class Compiler(PySparkCompiler):
             return super().visit_CountStar(op, arg=arg, where=where)
         return self.f.anon.count_if(where)
 
+    def visit_Median(self, op: Any, *, arg: Any, where: Any) -> Any:
+        """A condition belongs to the values alone: Spark wants the share to be a number and no expression."""
+        values = arg if where is None else self.if_(where, arg, sge.null())
+        return super().visit_Median(op, arg=values, where=None)
+
     def visit_RegexSearch(self, op: Any, *, arg: Any, pattern: Any) -> Any:
         """Java's `$` also stands before a last line break."""
         return self.f.anon.regexp_like(arg, _java(op.pattern, pattern))
