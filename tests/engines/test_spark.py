@@ -9,7 +9,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from oracles.nasty import AS_OF, THROUGH, TREE, nasty_world
 from propensity import workflow
 from propensity.config import CsvOptions, SparkConfig
 from propensity.config.file import load_config, parse_config
+from propensity.demo.world import simulate, write
 from propensity.engines import Engine, Source
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.engines.spark import SparkEngine
@@ -47,11 +48,13 @@ SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
-    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.shuffle.partitions": "1",
     "spark.sql.adaptive.enabled": "false",
     # A query of a few rows takes less time than the compiling of its code, by Spark and by Java.
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    # Of wide plans, what is known of each column costs much to derive, and the filters it would add spare nothing.
+    "spark.sql.constraintPropagation.enabled": "false",
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
 
@@ -114,13 +117,15 @@ def test_the_nasty_world_has_the_same_snapshots_labels_and_features(spark, duck,
 
 
 @pytest.fixture(scope="module")
-def nights(small_world, champion_place, tmp_path_factory):
+def nights(champion_place, tmp_path_factory):
     """The same night on both engines."""
+    world = tmp_path_factory.mktemp("few")
+    write(simulate(leads=150, months=24, seed=7), world)
     found: dict[str, tuple[Any, Path]] = {}
     for kind in ("duckdb", "spark"):
         place = tmp_path_factory.mktemp(kind)
         config = scoring_config(
-            small_world,
+            world,
             champion_place,
             place,
             f"engine={{kind: {kind}, threads: 2}}",
@@ -349,6 +354,28 @@ def test_a_table_of_the_catalog_is_numbered_the_same_way_in_every_run(spark):
         "c1": [1, 1, 2, 3],
         "c2": ["a", "a", None, "c"],
     }
+
+
+def test_batches_are_kept_while_they_come_and_their_failure_is_its_own(spark, duck):
+    schema = pa.schema(
+        [("n", pa.int64()), ("at", pa.timestamp("us", tz="UTC")), ("day", pa.date32()), ("t", pa.string())]
+    )
+    parts = [
+        pa.record_batch([[n], [datetime(1, 1, 1, tzinfo=UTC)], [date(1500, 1, 1)], [None]], schema=schema)
+        for n in (1, 2)
+    ]
+    found: list[pa.Table] = []
+    for engine in (duck, spark):
+        kept: Any = engine.register_batches("arrived", schema, iter(parts))
+        found.append(engine.collect(kept.order_by("n")))
+    assert differences(*found) == []
+
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield parts[0]
+        raise SourceError("the server is gone")
+
+    with pytest.raises(SourceError, match="the server is gone"):
+        spark.register_batches("lost", schema, broken())
 
 
 def test_what_is_kept_is_replaced_streamed_in_order_and_gone_afterwards():
