@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from propensity.delivery.lists import deliver, staged
+from propensity.delivery.folders import staged_beside
+from propensity.delivery.lists import deliver
 
 SCHEMA = pa.schema(
     [
@@ -45,7 +46,7 @@ def night(
         "counts": {"scored": len(rows)},
     }
     counts = {"scores.parquet": len(rows), "list.parquet": len(listed), **dict.fromkeys(more, 0)}
-    with staged(folder) as scratch:
+    with staged_beside(folder) as scratch:
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), scratch / "scores.parquet")
         pq.write_table(
             pa.Table.from_pylist(listed, schema=SCHEMA.append(pa.field("contact_name", pa.string()))),

@@ -73,8 +73,8 @@ def test_who_waits_gets_the_lock_when_it_is_given_back(tmp_path, holder):
         holder.terminate()
         holder.wait()
 
-    with held(tmp_path / "state", run_id="me", started=STARTED, wait_seconds=1, sleep=sleep):
-        pass
+    with held(tmp_path / "state", run_id="me", started=STARTED, wait_seconds=1, sleep=sleep) as path:
+        assert json.loads(path.read_text())["run"] == "me"
 
 
 def test_a_lock_that_has_no_place_is_a_failed_delivery(tmp_path):
