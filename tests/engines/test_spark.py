@@ -5,6 +5,7 @@ Where there is no Java these tests are skipped, but where PROPENSITY_REQUIRE_SPA
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shutil
@@ -148,6 +149,11 @@ def test_a_night_gives_the_same_counts_and_files(nights):
     assert theirs.listed == ours.listed > 0
     assert theirs.warnings == ours.warnings
     assert {path.name for path in other.iterdir()} == {path.name for path in mine.iterdir()}
+    ours, theirs = (json.loads((place / "profile.json").read_text())["populations"] for place in (mine, other))
+    assert ours["open"]["rows"] > 0
+    assert {name: found["counts"] for name, found in theirs.items()} == {
+        name: found["counts"] for name, found in ours.items()
+    }
     for name in ("list.csv", "nurture.csv", "referrals.csv", "suspects.csv"):
         assert (other / name).read_bytes() == (mine / name).read_bytes(), name
 
