@@ -1,6 +1,7 @@
 """Spark, on this machine: what it computes is what the embedded engine computes of the same data.
 
-Where there is no Java these tests are skipped, but where PROPENSITY_REQUIRE_SPARK is set, as CI sets it, they fail.
+Where there is no Java these tests are skipped, but where PROPENSITY_REQUIRE_SPARK is set, as CI sets it, they fail. A whole
+night on Spark takes minutes, nearly all of it Spark's planning: `make spark-night` runs it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 REQUIRED = "PROPENSITY_REQUIRE_SPARK"
+NIGHT = "PROPENSITY_SPARK_NIGHT"
 SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
@@ -120,6 +122,8 @@ def test_the_nasty_world_has_the_same_snapshots_labels_and_features(spark, duck,
 @pytest.fixture(scope="module")
 def nights(champion_place, tmp_path_factory):
     """The same night on both engines."""
+    if NIGHT not in os.environ:
+        pytest.skip(f"a night on Spark takes minutes: `make spark-night`, which sets {NIGHT}")
     world = tmp_path_factory.mktemp("few")
     write(simulate(leads=150, months=24, seed=7), world)
     found: dict[str, tuple[Any, Path]] = {}
