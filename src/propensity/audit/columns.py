@@ -85,7 +85,7 @@ def columns_of(canonical: Canonical, name: TableName) -> tuple[ColumnProfile, ..
     extras = frozenset(canonical.config.tables[name].extra)
     found: list[ColumnProfile] = []
     for start in range(0, len(names), _AT_A_TIME):
-        some = {column: kinds[column] for column in names[start : start + _AT_A_TIME]}
+        some: dict[str, Kind] = {column: kinds[column] for column in names[start : start + _AT_A_TIME]}
         found += _counted(canonical, table, some, extras)
     return tuple(found)
 
