@@ -6,7 +6,8 @@ A small world is simulated and a model trained on it; a large world is then scor
 when the last lead is scored, and ends when the manifest lies in its place: gate, qualification, threshold, ranks, assignment, reasons,
 questions, and every file. The peak is that of the process within that time, with what it still holds from scoring. `--profile FILE`
 leaves a cProfile of the whole scoring run; `--set lists.questions=0` and the like alter the configuration. `--keep DIR` keeps worlds, model
-and lists in DIR, and takes them from there the next time.
+and lists in DIR, and takes them from there the next time. `--again` measures the next day's lists instead, which also say what changed
+since.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -89,8 +91,16 @@ def make(place: Path, leads: int) -> None:
         workflow.promote(config)
 
 
-def run(place: Path, leads: int, reps: int, each: int, more: list[str], profile: Path | None) -> Taken:
-    """Score and deliver."""
+def run(
+    place: Path,
+    leads: int,
+    reps: int,
+    each: int,
+    more: list[str],
+    profile: Path | None,
+    after: datetime | None,
+) -> tuple[Taken, datetime | None]:
+    """Score and deliver, a day after `after` where it is given; what was taken, and as of when."""
     people = json.dumps([{"name": f"rep {number:03}"} for number in range(reps)])
     lists = ["lists.capacity=null", "lists.owners_are_reps=false", f"lists.reps={people}"]
     lists += [f"lists.rep_capacity={each}", "lists.ownership=ignore"]
@@ -98,12 +108,13 @@ def run(place: Path, leads: int, reps: int, each: int, more: list[str], profile:
     stamps, profiler = Stamps(leads), cProfile.Profile()
     if profile is not None:
         profiler.enable()
-    workflow.score(config, progress=stamps)
+    as_of = None if after is None else after + timedelta(days=1)
+    scored = workflow.score(config, as_of=as_of, progress=stamps)
     taken = stamps.taken()
     if profile is not None:
         profiler.disable()
         profiler.dump_stats(profile)
-    return taken
+    return taken, scored.as_of
 
 
 def main() -> None:
@@ -117,15 +128,17 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--profile", type=Path)
+    parser.add_argument("--again", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) if asked.keep is None else asked.keep.resolve()
         # Each in a process of its own: what simulating takes is not to be held against the lists.
         with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
             pool.submit(make, place, asked.leads).result()
-            taken = pool.submit(
-                run, place, asked.leads, asked.reps, asked.each, asked.set, asked.profile
-            ).result()
+            job = (run, place, asked.leads, asked.reps, asked.each, asked.set)
+            taken, as_of = pool.submit(*job, None if asked.again else asked.profile, None).result()
+            if asked.again:
+                taken, _ = pool.submit(*job, asked.profile, as_of).result()
     print(json.dumps({"leads": asked.leads, "cores": os.cpu_count(), **asdict(taken)}))
 
 

@@ -141,6 +141,6 @@ def forget(config: Config, lead_id: str, *, more: Sequence[Path] = ()) -> Forgot
     UsageError
         A folder of `more` holds no list.
     DeliveryError
-        A file cannot be rewritten; what was done before stays done, and the same command goes on from there.
+        A file or a table of `lists.database` cannot be rewritten; what was done before stays done, and the same command goes on from there.
     """
-    return forget_lead(lead_id, config.paths, more=more)
+    return forget_lead(lead_id, config.paths, more=more, database=config.lists.database)

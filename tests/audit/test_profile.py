@@ -212,3 +212,15 @@ def test_the_profile_can_be_left_out(small_world, tmp_path):
     result = workflow.check(small_config(small_world, tmp_path), profiled=False)
     assert result.profile is None
     assert result.to_dict()["profile"] is None
+
+
+def test_of_an_own_category_only_what_five_leads_share_is_named(tmp_path):
+    sizes = {"five": 5, "four": 4, "many": 41}
+    words = [word for word, size in sizes.items() for _ in range(size)]
+    head, *lines = flat(len(words)).splitlines()
+    rows = [f"{line},{word}" for line, word in zip(lines, words, strict=True)]
+    leads = "\n".join([f"{head},team", *rows]) + "\n"
+    found = profiled(tmp_path, leads=leads, tables={"leads": {"extra": {"team": {"static": True}}}})
+    assert column(found, "leads", "team").top == (("many", 41), ("five", 5))
+    assert [value.value for value in dict(found.rates.columns)["team"]] == ["many", "five"]
+    assert "four" not in printed(found, 100)

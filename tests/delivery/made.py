@@ -109,7 +109,7 @@ def acts(*rows):
     return pa.Table.from_pylist(list(rows), schema=ACTS)
 
 
-def act(lead_id, what, days=3, direction="inbound"):
+def act(lead_id, what, days=3, direction="inbound", times=1):
     at = AS_OF - timedelta(days=days)
     return {
         "lead_id": lead_id,
@@ -117,4 +117,5 @@ def act(lead_id, what, days=3, direction="inbound"):
         "what": what,
         "direction": direction,
         "channel": "web_chat",
+        "times": times,
     }

@@ -18,7 +18,10 @@ SEEN = ".lead:visible"
 
 @pytest.fixture(scope="module")
 def plain(written):
-    acts = [made.act("L0001", "asked for a demo"), made.act("L0001", "was sent an e-mail", 9, "outbound")]
+    acts = [
+        made.act("L0001", "asked for a demo"),
+        made.act("L0001", "was sent an e-mail", 9, "outbound", times=3),
+    ]
     trend = {
         "trend": ["declining", *[None] * 11], "previous_probability": [0.6, *[None] * 11],
         "previous_as_of": [made.AS_OF.replace(month=5), *[None] * 11], "changed": ["The budget was lowered.", *[None] * 11],
@@ -59,7 +62,7 @@ def test_a_lead_opens_in_place_with_everything(opened, plain):
         page.locator(".name").nth(1).click()
         lately = page.locator(".acts").last.inner_text()
         assert re.search(r"They:\s+asked for a demo\s+29 May 2026 \u00b7 web chat \u00b7 3 days ago", lately)
-        assert re.search(r"We:\s+was sent an e-mail", lately)
+        assert re.search(r"We:\s+was sent an e-mail \(3 times\)", lately)
         assert "Since the last list" not in page.locator(".body").nth(1).text_content()
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from propensity.config import TargetConfig
-from propensity.delivery.database import Upserted, upsert
+from propensity.delivery.database import Upserted, forget_rows, upsert
 from propensity.errors import DeliveryError, DeliveryUnavailable
 from propensity.postgres import merge
 
@@ -213,3 +213,27 @@ def test_a_server_killed_in_mid_transaction_holds_the_old_rows_whole(expendable,
         ]  # fmt: skip
         assert connection.execute("SELECT lead_id FROM lists").fetchall() == [("a",)]
     assert upsert(target, later, NEXT, MODEL) == Upserted(2, 1, 1, 0)
+
+
+@pytest.mark.parametrize("lead", ["a", HOSTILE])
+def test_a_lead_is_forgotten_in_both_tables_and_others_stay(server, database, target, tmp_path, lead):
+    scores = {lead: (0.5, 1), "b": (0.4, 2), "c": (0.3, None)}
+    for number, moment in enumerate((NIGHT, NEXT)):
+        upsert(target, night(tmp_path / str(number), moment, scores, [lead, "b"]), moment, MODEL)
+    with server.connect(database) as connection:
+        connection.execute('ALTER TABLE "my""crm"."Scores %s" ADD removed_because text')
+        connection.execute(
+            'UPDATE "my""crm"."Scores %%s" SET removed_because = %s WHERE lead_id = %s',
+            [f"the same person as lead {lead}", "c"],
+        )
+    found = ({'my"crm.Scores %s': 1, 'my"crm.lists': 2}, ['my"crm.Scores %s'])
+    assert forget_rows(target, lead) == found
+    assert rows(server, database, "lead_id, removed_because") == [
+        ("b", None), ("c", "the same person as another lead"),
+    ]  # fmt: skip
+    assert rows(server, database, "lead_id, as_of", "lists") == [("b", NIGHT), ("b", NEXT)]
+    assert forget_rows(target, lead) == ({}, [])
+
+
+def test_where_no_night_was_written_nobody_is_forgotten(target):
+    assert forget_rows(target, "a") == ({}, [])

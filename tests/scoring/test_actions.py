@@ -40,7 +40,14 @@ def decided(found, rules=RULES.actions, *, response_hours=None, as_of=AS_OF):
 NO_BUDGET = {"failed": ("budget",), "states": {"budget": "not met"}}
 CASES = {
     "a prospect is called": (
-        lead(), "call", "probability 30.0%; met: fit, budget, authority, need, dialogue",
+        lead(), "call", "met: fit, budget, authority, need, dialogue",
+    ),
+    "what is still unknown is said": (
+        lead(states={"authority": "unknown", "need": "not met"}), "call",
+        "met: fit, budget, dialogue; still unknown: authority",
+    ),
+    "but not what has no place to be written down": (
+        lead(states={"authority": "unknown"}, askable=("need",)), "call", "met: fit, budget, need, dialogue",
     ),
     "they wrote last": (lead(wrote=ago(2), approached=ago(5)), "reply", "they wrote last, on 2026-05-30"),
     "they wrote, and nobody ever answered": (lead(wrote=ago(2)), "reply", "they wrote last, on 2026-05-30"),

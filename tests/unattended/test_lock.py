@@ -58,6 +58,15 @@ def test_a_second_run_ends_with_8_and_says_who_holds_the_lock_since_when(small_w
     assert run("retrain", *place.settings(), "--json").code == 8
 
 
+def test_nobody_is_forgotten_beside_a_run(small_world, tmp_path, holder):
+    place = Place(small_world, tmp_path / "champion", tmp_path)
+    ended = run("forget", "L1", *place.settings())
+    assert (ended.code, "holds it since" in ended.err) == (8, True)
+    holder.kill()
+    holder.wait()
+    assert run("forget", "L1", *place.settings()).code == 0
+
+
 def test_the_lock_of_a_killed_run_is_free(tmp_path, holder):
     with pytest.raises(LockError), held(tmp_path / "state", run_id="me", started=STARTED):
         pass

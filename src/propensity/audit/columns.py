@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from propensity.features.rare import FEWEST_LEADS
 from propensity.schema import TABLES, TableName
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class ColumnProfile:
     """One column of a canonical table, or an extra column.
 
     `rows` and `known` count rows; `distinct` counts values (None for times); `low`, `median` and `high` are of numbers,
-    `first` and `last` of times (UTC); `top` the most frequent values of categories and yes/no with their counts.
+    `first` and `last` of times (UTC); `top` the most frequent values of categories and yes/no with their counts, of an extra
+    column those alone that FEWEST_LEADS leads share (accounts, in the table of accounts).
     """
 
     name: str
@@ -80,11 +82,11 @@ def columns_of(canonical: Canonical, name: TableName) -> tuple[ColumnProfile, ..
     kinds |= {extra: extra_kinds[said.type] for extra, said in canonical.config.tables[name].extra.items()}
     table: Any = canonical.tables[name]
     names = list(kinds)
+    extras = frozenset(canonical.config.tables[name].extra)
     found: list[ColumnProfile] = []
     for start in range(0, len(names), _AT_A_TIME):
-        found += _counted(
-            canonical, table, {column: kinds[column] for column in names[start : start + _AT_A_TIME]}
-        )
+        some: dict[str, Kind] = {column: kinds[column] for column in names[start : start + _AT_A_TIME]}
+        found += _counted(canonical, table, some, extras)
     return tuple(found)
 
 
@@ -100,7 +102,9 @@ def _kind(column: str, type_: str) -> Kind:
     return kinds[type_]
 
 
-def _counted(canonical: Canonical, table: Any, kinds: dict[str, Kind]) -> list[ColumnProfile]:
+def _counted(
+    canonical: Canonical, table: Any, kinds: dict[str, Kind], extras: frozenset[str]
+) -> list[ColumnProfile]:
     values: dict[str, Any] = {"rows": table.count()}
     for place, (column, kind) in enumerate(kinds.items()):
         value = table[column]
@@ -122,7 +126,9 @@ def _counted(canonical: Canonical, table: Any, kinds: dict[str, Kind]) -> list[C
             kind,
             row["rows"],
             row[f"known_{place}"],
-            top=_top(canonical, table, column, kind, row.get(f"distinct_{place}", 0)),
+            top=_top(
+                canonical, table, column, kind, row.get(f"distinct_{place}", 0), rare=column not in extras
+            ),
             **{
                 key: row.get(f"{key}_{place}")
                 for key in ("distinct", "low", "median", "high", "first", "last")
@@ -133,20 +139,18 @@ def _counted(canonical: Canonical, table: Any, kinds: dict[str, Kind]) -> list[C
 
 
 def _top(
-    canonical: Canonical, table: Any, column: str, kind: Kind, distinct: int
+    canonical: Canonical, table: Any, column: str, kind: Kind, distinct: int, *, rare: bool
 ) -> tuple[tuple[str, int], ...]:
+    """The most frequent values; unless `rare`, no category that few share: it may say who somebody is."""
     if kind not in ("category", "yes/no") or not 0 < distinct <= _MOST_CATEGORIES:
         return ()
-    groups = (
-        table.select(value=table[column].cast("string"))
-        .filter(lambda t: t["value"].notnull())
-        .group_by("value")
-    )
-    top = (
-        groups.aggregate(n=lambda t: t.count())
-        .order_by(lambda t: t["n"].desc(), "value")
-        .limit(_MOST_FREQUENT)
-    )
+    who = next(key for key in ("lead_id", "account_id", column) if key in table.columns)
+    groups = table.select(value=table[column].cast("string"), who=table[who])
+    groups = groups.filter(groups["value"].notnull())
+    counted = groups.group_by("value").aggregate(n=groups.count(), sharing=groups["who"].nunique())
+    if kind == "category" and not rare:
+        counted = counted.filter(counted["sharing"] >= FEWEST_LEADS)
+    top = counted.order_by(counted["n"].desc(), "value").limit(_MOST_FREQUENT)
     return tuple((row["value"], row["n"]) for row in canonical.engine.collect(top).to_pylist())
 
 

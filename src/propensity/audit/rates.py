@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
+from propensity.features.rare import FEWEST_LEADS
 from propensity.features.titles import department
 from propensity.stats import wilson
 from propensity.timeline.labels import ends_of_leads, labelled, last_matured
@@ -82,7 +83,8 @@ class Rates:
 def conversion_rates(canonical: Canonical, through: datetime | None) -> Rates | None:
     """The rates of the leads whose outcome is known; None where nothing says who converted, or no outcome is known yet.
 
-    The eight most frequent values a column. Accounts as they are in their newest row.
+    The eight most frequent values a column; of a category of the company's own, those alone that FEWEST_LEADS leads share.
+    Accounts as they are in their newest row.
     """
     known = _known_leads(canonical, through)
     if known is None:
@@ -94,8 +96,12 @@ def conversion_rates(canonical: Canonical, through: datetime | None) -> Rates | 
     ).to_pylist()[0]
     if not row["n"]:
         return None
+    extras = canonical.config.tables["leads"].extra
+    fewest = {name: FEWEST_LEADS for name, extra in extras.items() if extra.type == "category"}
     columns = [
-        (name, _by(canonical, kept, name)) for name in kept.columns if name not in ("lead_id", "label")
+        (name, _by(canonical, kept, name, fewest.get(name, 1)))
+        for name in kept.columns
+        if name not in ("lead_id", "label")
     ]
     return Rates(
         definition, row["n"], row["yes"], tuple((name, values) for name, values in columns if values)
@@ -154,11 +160,13 @@ def _described(canonical: Canonical, known: Any) -> Table:
     return table.left_join(named, "account_id").drop("account_id", "account_id_right")
 
 
-def _by(canonical: Canonical, known: Any, column: str) -> tuple[ValueRate, ...]:
+def _by(canonical: Canonical, known: Any, column: str, fewest: int) -> tuple[ValueRate, ...]:
+    """The rates by a column's values that at least `fewest` leads share, the most frequent first."""
     groups = known.select(value=known[column], label=known["label"]).filter(lambda t: t["value"].notnull())
     rows = canonical.engine.collect(
         groups.group_by("value")
         .aggregate(n=lambda t: t.count(), yes=lambda t: t["label"].sum().cast("int64"))
+        .filter(lambda t: t["n"] >= fewest)
         .order_by(lambda t: t["n"].desc(), "value")
         .limit(_MOST_VALUES)
     ).to_pylist()

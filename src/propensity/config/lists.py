@@ -152,7 +152,9 @@ class ListsConfig(Model):
         ge=0,
         description="listed leads, from the first rank down, that get a next best question; 0: none",
     )
-    recent_acts: Whole = Field(default=8, ge=0, le=100, description="acts of a lead that its page shows")
+    recent_acts: Whole = Field(
+        default=8, ge=0, le=100, description="acts of a lead that its page shows, equal ones of a day as one"
+    )
     batch_rows: Whole = Field(default=50_000, ge=1_000, description="leads scored at a time")
     widest_interval: Real = Field(
         default=0.2,

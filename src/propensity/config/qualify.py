@@ -18,7 +18,7 @@ NURTURE: Action = "nurture"
 REFERRAL: Action = "keep as referral source"
 LEAVE: Action = "leave alone"
 PLACES = (
-    "approached_on", "called_on", "colleague", "failed", "met", "price", "probability", "rest_until", "threshold",
+    "approached_on", "called_on", "colleague", "criteria", "failed", "met", "price", "probability", "rest_until", "threshold",
     "unanswered", "unknown", "wrote_on",
 )  # fmt: skip
 """What a rule's cause may speak of, in braces."""
@@ -191,7 +191,7 @@ def _default_actions() -> tuple[ActionRule, ...]:
             "action": "ask about budget", "when": {"budget": ("unknown",), "dialogue": ("met",)},
             "because": "answers us, but no budget is known",
         },
-        {"action": "call", "because": "probability {probability}; met: {met}"},
+        {"action": "call", "because": "{criteria}"},
     )  # fmt: skip
     return tuple(ActionRule.model_validate(row) for row in rows)
 

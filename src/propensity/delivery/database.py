@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from propensity.delivery.lists import LIST, SCORES
+from propensity.delivery.mentions import ANOTHER, BECAUSE, named_as_same
 from propensity.postgres.address import address_of
 
 if TYPE_CHECKING:
@@ -87,6 +88,45 @@ def upsert(config: TargetConfig, folder: Path, as_of: datetime | None, model: tu
             night=night,
         )
     return Upserted(scores, gone, on_list, left)
+
+
+def forget_rows(config: TargetConfig, lead_id: str) -> tuple[dict[str, int], list[str]]:
+    """Delete a lead's rows from both tables, and its id from rows of others, in one transaction.
+
+    Returns
+    -------
+    rows
+        Table to the rows deleted from it, where there were any.
+    altered
+        Tables in which another lead's row named this one.
+
+    Raises
+    ------
+    DeliveryError, DeliveryUnavailable, ConfigError
+        As of `upsert`.
+    """
+    from propensity.postgres.merge import Target, transaction  # noqa: PLC0415 - only who uses a server pays for it
+
+    rows: dict[str, int] = {}
+    altered: list[str] = []
+    with transaction(address_of(config, WHERE)) as writer:
+        # The scores first, as `upsert` takes them: two writers never wait for each other.
+        for name in (config.scores, config.lists):
+            there = writer.columns_of(config.in_schema, name)
+            table = Target(config.in_schema, name, (), pa.schema([]))
+            if "lead_id" not in there:
+                continue
+            gone = writer.change(table, "DELETE FROM {table} WHERE lead_id = {lead}", lead=lead_id)
+            if gone:
+                rows[table.shown] = gone
+            if BECAUSE in there and writer.change(
+                table,
+                "UPDATE {table} SET removed_because = {another} WHERE removed_because = {named}",
+                another=ANOTHER,
+                named=named_as_same(lead_id),
+            ):
+                altered.append(table.shown)
+    return rows, altered
 
 
 def _schema(path: Path, *more: tuple[str, Any]) -> pa.Schema:

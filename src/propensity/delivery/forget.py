@@ -1,4 +1,4 @@
-"""Remove a person from everything that propensity keeps: lists of every night, ledger, reports, quarantine.
+"""Remove a person from everything that propensity keeps: lists of every night, ledger, reports, quarantine, and the tables.
 
 Each file is rewritten beside its place and renamed, so that a run that is killed leaves every file whole, and the same command
 goes on from there. A lead is found by its lead_id alone. docs/results.md says what that cannot reach.
@@ -16,20 +16,20 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 
+from propensity.delivery.database import forget_rows
 from propensity.delivery.lists import MANIFEST, file_entry, manifest_text, write_parquet
-from propensity.delivery.mentions import csv_without, mentions
+from propensity.delivery.mentions import ANOTHER, BECAUSE, csv_without, mentions, named_as_same
 from propensity.errors import DeliveryError, UsageError
 from propensity.scoring.feedback import DO_NOT_CALL, FEEDBACK
 from propensity.scoring.ledger import NIGHTS, SOURCES, sources, write_rows
 from propensity.whole import written_whole
 
 if TYPE_CHECKING:
-    from propensity.config import PathsConfig
+    from propensity.config import PathsConfig, TargetConfig
 
 # Arrow registers its compute functions at run time: a type checker does not see them.
 pc: Any = pyarrow.compute
 _BATCH_ROWS = 50_000
-_BECAUSE, _ANOTHER = "removed_because", "the same person as another lead"
 
 
 @dataclass
@@ -39,11 +39,11 @@ class Forgotten:
     Attributes
     ----------
     rows
-        File to the rows that were removed from it.
+        File, or table of the database, to the rows that were removed from it.
     deleted
         Files that could not be rewritten row by row and were deleted.
     altered
-        Files in which another lead's row named this one, and no longer does.
+        Files and tables in which another lead's row named this one, and no longer does.
     do_not_call
         Reports that the person must not be called, which are gone as well.
     """
@@ -75,7 +75,9 @@ class Forgotten:
         }
 
 
-def forget_lead(lead_id: str, paths: PathsConfig, *, more: Sequence[Path] = ()) -> Forgotten:
+def forget_lead(
+    lead_id: str, paths: PathsConfig, *, more: Sequence[Path] = (), database: TargetConfig | None = None
+) -> Forgotten:
     """Remove a lead.
 
     Parameters
@@ -86,13 +88,15 @@ def forget_lead(lead_id: str, paths: PathsConfig, *, more: Sequence[Path] = ()) 
         Where files land.
     more
         Folders of lists outside `paths.out`.
+    database
+        The tables that nights are written to; None where there are none.
 
     Raises
     ------
     UsageError
         The lead_id is empty, or a folder of `more` holds no list.
     DeliveryError
-        A file cannot be read or rewritten.
+        A file cannot be read or rewritten, or the database refuses or does not answer; it goes first.
     """
     if not lead_id.strip():
         raise UsageError("LEAD_ID is empty. Give the id as the leads table spells it.")
@@ -102,6 +106,10 @@ def forget_lead(lead_id: str, paths: PathsConfig, *, more: Sequence[Path] = ()) 
                 f"{folder} holds no list: {MANIFEST} is missing. Name the folder that `score` wrote."
             )
     done = _Forgetting(lead_id)
+    if database is not None:
+        rows, altered = forget_rows(database, lead_id)
+        done.found.rows |= rows
+        done.found.altered += altered
     try:
         renamed = dict(_nights(done, [*_folders(paths.out), *more]))
         _ledger(done, paths.ledger / NIGHTS, renamed)
@@ -129,12 +137,12 @@ class _Forgetting:
         schema = file.schema_arrow
         if "lead_id" not in schema.names:
             return file.metadata.num_rows
-        told = [column for column in ("lead_id", _BECAUSE) if column in schema.names]
+        told = [column for column in ("lead_id", BECAUSE) if column in schema.names]
         gone = changed = 0
         for batch in file.iter_batches(_BATCH_ROWS, columns=told):
             gone += pc.sum(pc.fill_null(pc.equal(batch["lead_id"], self.lead_id), False)).as_py() or 0
-            if _BECAUSE in told:
-                changed += pc.sum(pc.fill_null(pc.equal(batch[_BECAUSE], self._because), False)).as_py() or 0
+            if BECAUSE in told:
+                changed += pc.sum(pc.fill_null(pc.equal(batch[BECAUSE], self._because), False)).as_py() or 0
         if gone or changed:
             with written_whole(path) as scratch:
                 write_parquet(
@@ -146,13 +154,11 @@ class _Forgetting:
     def without(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of others, and no word of the lead as the same person."""
         kept = batch.filter(pc.fill_null(pc.not_equal(batch["lead_id"], self.lead_id), True))
-        if _BECAUSE not in kept.schema.names:
+        if BECAUSE not in kept.schema.names:
             return kept
-        names_it = pc.fill_null(pc.equal(kept[_BECAUSE], self._because), False)
-        place = kept.schema.get_field_index(_BECAUSE)
-        return kept.set_column(
-            place, kept.schema.field(place), pc.if_else(names_it, _ANOTHER, kept[_BECAUSE])
-        )
+        names_it = pc.fill_null(pc.equal(kept[BECAUSE], self._because), False)
+        place = kept.schema.get_field_index(BECAUSE)
+        return kept.set_column(place, kept.schema.field(place), pc.if_else(names_it, ANOTHER, kept[BECAUSE]))
 
     def csv(self, path: Path, name: str, *, loose: bool = False) -> int:
         """Rewrite a CSV without the lead's rows; return the rows that are left.
@@ -181,7 +187,7 @@ class _Forgetting:
 
     @property
     def _because(self) -> str:
-        return f"the same person as lead {self.lead_id}"
+        return named_as_same(self.lead_id)
 
 
 def _folders(out: Path) -> Iterator[Path]:

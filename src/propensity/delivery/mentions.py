@@ -16,6 +16,8 @@ from propensity.whole import written_whole
 _MOST_SIGNS = 1 << 26
 _NAMES_A_LEAD = frozenset({"id", "recordid", "externalid"})
 _WORKBOOKS = frozenset({".xlsx"})
+BECAUSE, ANOTHER = "removed_because", "the same person as another lead"
+"""Where a lead's row may name another as the same person, and what it says once that is forgotten."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,11 @@ class Cleared:
 
     removed: int
     left: int
+
+
+def named_as_same(lead_id: str) -> str:
+    """What BECAUSE says of a lead that is the same person as this one."""
+    return f"the same person as lead {lead_id}"
 
 
 def csv_without(path: Path, lead_id: str, *, loose: bool = False) -> Cleared | None:

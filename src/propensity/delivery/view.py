@@ -162,7 +162,14 @@ def _facts(row: Row, night: Night) -> list[list[str]]:
 def _act(act: Row, night: Night) -> list[str | None]:
     day = act["occurred_at"].astimezone(night.zone).date()
     channel = None if act["channel"] is None else legible(str(act["channel"]).replace("_", " "))
-    return [f"{day.day} {day:%b %Y}", legible(act["what"]), act["direction"], channel, _ago(act, night)]
+    times = "" if act["times"] == 1 else f" ({act['times']:,} times)"
+    return [
+        f"{day.day} {day:%b %Y}",
+        legible(act["what"]) + times,
+        act["direction"],
+        channel,
+        _ago(act, night),
+    ]
 
 
 def _ago(act: Row, night: Night) -> str | None:

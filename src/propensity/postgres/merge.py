@@ -96,14 +96,23 @@ class Writer:
         from psycopg import sql  # noqa: PLC0415
 
         with explained(self._address, f"table {target.shown} cannot be made or altered", WRITING):
-            lock = sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))")
-            self._run(lock.format(sql.Literal(target.shown)))
+            self._hold(target)
             self._made(target)
             if newer is None:
                 return False
             column, value = sql.Identifier(newer[0]), sql.Literal(newer[1])
             asked = sql.SQL("SELECT 1 FROM {} WHERE {} > {} LIMIT 1").format(_table(target), column, value)
             return self._run(asked).fetchone() is not None
+
+    def columns_of(self, schema: str, name: str) -> tuple[str, ...]:
+        """Hold a table against other writers, and give the columns that it has; none where it is not there."""
+        from psycopg import sql  # noqa: PLC0415
+
+        target = Target(schema, name, (), pa.schema([]))
+        with explained(self._address, f"table {target.shown} cannot be read", WRITING):
+            self._hold(target)
+            quoted = sql.Identifier(schema, name).as_string(self._connection)
+            return tuple(name for name, _ in self._connection.execute(_CURRENT, [quoted]).fetchall())
 
     def merge(
         self, target: Target, batches: Iterable[pa.RecordBatch], *, keep_if_newer: str | None = None
@@ -149,6 +158,12 @@ class Writer:
         literals = {name: sql.Literal(value) for name, value in values.items()}
         with explained(self._address, f"table {target.shown} cannot be written", WRITING):
             return self._run(sql.SQL(statement).format(table=_table(target), **literals)).rowcount
+
+    def _hold(self, target: Target) -> None:
+        from psycopg import sql  # noqa: PLC0415
+
+        lock = sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))")
+        self._run(lock.format(sql.Literal(target.shown)))
 
     def _run(self, statement: sql.Composed) -> psycopg.Cursor[Any]:
         # Values are quoted into it by libpq: a name with % in it would be taken for the place of a bound one.

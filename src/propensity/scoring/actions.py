@@ -211,12 +211,15 @@ def _cause(
     def named(state: State) -> str:
         return ", ".join(name for name in CRITERIA if found.states[name] == state) or "none"
 
+    asked = ", ".join(name for name in CRITERIA if name in found.askable and found.states[name] == "unknown")
+    criteria = f"met: {named('met')}" + (f"; still unknown: {asked}" if asked else "")
     return rule.because.format(
         approached_on=day(found.approached),
         called_on=day(found.called),
         wrote_on=day(found.wrote),
         rest_until="a day that is not known" if until is None else f"{until}",
         colleague=found.decider or "nobody else",
+        criteria=criteria,
         failed=", ".join(found.failed) or "none",
         met=named("met"),
         unknown=named("unknown"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from propensity.features import budget, engagement
 from propensity.features.assemble import assemble
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from propensity.engines.untyped import Table, Value
     from propensity.sources.canonical import Canonical
 
+LEADS_A_RANGE = 25_000
+"""So many leads, with the usual number of acts, take some 150 MB while their facts are derived."""
 AGE_DIGITS = 20
 SEPARATOR = "\x1f"
 """Between the parts of a packed fact: a sign that no name of a kind or channel holds."""
@@ -115,8 +121,22 @@ def intent_kinds(config: Config) -> list[str]:
     return [kind for kind, act in config.features.types.items() if act.intent] if own is None else list(own)
 
 
-def lead_facts(canonical: Canonical, spine: Table, *, name: str = "qualify_facts") -> Table:
+def lead_facts(
+    canonical: Canonical, spine: Table, *, name: str = "qualify_facts", folder: Path | None = None
+) -> Table:
     """What is known of each lead of `spine`, kept in the engine under `name`.
+
+    Parameters
+    ----------
+    canonical
+        The tables.
+    spine
+        The leads; their snapshots are numbered from 0.
+    name
+        Of the table.
+    folder
+        An empty folder for what is known of the leads alone, which is then derived by ranges of LEADS_A_RANGE, so that memory
+        does not grow with their number; it must stay as long as the table is read. None where they are few.
 
     Returns
     -------
@@ -125,7 +145,11 @@ def lead_facts(canonical: Canonical, spine: Table, *, name: str = "qualify_facts
     packed ACTS; `colleague_*`, a person at the account who may decide (`others_decide`: how many do), and `talker_*`, the
     one who answered last, with `talker_answer` (packed). Null means unknown.
     """
-    base = canonical.engine.materialise(_of_the_lead(canonical, spine), f"{name}_own")
+    ranges = 1 if folder is None else math.ceil(_count(canonical, spine) / LEADS_A_RANGE)
+    if folder is None or ranges <= 1:
+        base = canonical.engine.materialise(_of_the_lead(canonical, spine), f"{name}_own")
+    else:
+        base = _by_ranges(canonical, spine, f"{name}_part", folder, ranges)
     if "account_id" in canonical.present["leads"] and canonical.dated and not canonical.flat:
         table = _with_colleagues(base)
     else:
@@ -135,6 +159,24 @@ def lead_facts(canonical: Canonical, spine: Table, *, name: str = "qualify_facts
             **{column: ibis.null("string") for column in (*texts, "talker_answer")},
         )
     return canonical.engine.materialise(table, name)
+
+
+def _by_ranges(canonical: Canonical, spine: Table, name: str, folder: Path, ranges: int) -> Table:
+    """Derive what is known of the leads range by range, and read it back from the parts that it leaves in `folder`."""
+    engine = canonical.engine
+    place = (spine[SNAPSHOT] / LEADS_A_RANGE).floor().cast("int64")
+    facts = _of_the_lead(canonical, engine.materialise(spine.filter(place == 0), name))
+    for number in range(ranges):
+        # The table of that name holds another range each time: the expression stays the same.
+        engine.materialise(spine.filter(place == number), name)
+        for within, batch in enumerate(engine.stream(facts, LEADS_A_RANGE)):
+            path = folder / f"{number:06d}-{within:06d}.parquet"
+            pq.write_table(pa.Table.from_batches([batch]), path, compression="lz4")
+    return engine.read_parts(folder)
+
+
+def _count(canonical: Canonical, table: Table) -> int:
+    return canonical.engine.collect(table.count().as_table()).column(0)[0].as_py()
 
 
 def _of_the_lead(canonical: Canonical, spine: Table) -> Table:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from propensity.config.qualify import LEAVE, NURTURE, REFERRAL
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from propensity.scoring.score import ScoredParts
     from propensity.sources.canonical import Canonical
 
+# Arrow registers its compute functions at run time: a type checker does not see them.
+pc: Any = pyarrow.compute
 PROSPECT, NO_PROSPECT = "prospect", "no prospect"
 ONLINE, OFFLINE, ORIGIN_UNKNOWN = "online", "offline", "unknown"
 OFF_LIST = {LEAVE: LEFT_ALONE, NURTURE: NURTURED, REFERRAL: REFERRAL_SOURCE}
@@ -125,14 +128,14 @@ def qualify(
     """
     engine, config, seen = canonical.engine, canonical.config, observed(canonical)
     decide = _Decisions(config, seen)
-    facts: Any = lead_facts(canonical, _spine(canonical, parts))
+    kept = Path(tempfile.mkdtemp(prefix="qualify-", dir=parts.scores.parent))
+    for name in ("known", "facts", "decided"):
+        (kept / name).mkdir()
+    facts: Any = lead_facts(canonical, _spine(canonical, parts), folder=kept / "known")
     scores: Any = engine.read_parts(parts.scores)
     joined = facts.join(scores.select("lead_id", "probability"), "lead_id")
     joined = joined.left_join(gated.select("lead_id", gated="removed"), "lead_id").drop("lead_id_right")
     joined = joined.left_join(positions(canonical, as_of), "lead_id").drop("lead_id_right")
-    kept = Path(tempfile.mkdtemp(prefix="qualify-", dir=parts.scores.parent))
-    (kept / "facts").mkdir()
-    (kept / "decided").mkdir()
     eligible: list[float] = []
     for number, batch in enumerate(engine.stream(joined, config.lists.batch_rows)):
         table = pa.Table.from_batches([batch])
@@ -198,14 +201,10 @@ class _Decisions:
     def eligible(self, table: pa.Table) -> list[float]:
         """The probabilities of the leads that could be called if their probability were high enough."""
         found: list[float] = []
-        for row in (row for rows in _slices(table) for row in rows):
-            if row["gated"] is None:
-                judged = self._judge.all(row)
-                if (
-                    not self._judge.failed(judged)
-                    and self._off_list(self._situation(row, judged, 0.0)) is None
-                ):
-                    found.append(row["probability"])
+        for row in (row for rows in _slices(table.filter(pc.is_null(table["gated"]))) for row in rows):
+            judged = self._judge.all(row)
+            if not self._judge.failed(judged) and self._off_list(self._situation(row, judged, 0.0)) is None:
+                found.append(row["probability"])
         return found
 
     def table(self, table: pa.Table, threshold: Threshold) -> pa.Table:
@@ -299,5 +298,16 @@ def _origin(row: Row) -> str:
 
 def _slices(table: pa.Table) -> Iterator[list[Row]]:
     """Rows as mappings; a few thousand at a time, since they are many times as large as in Arrow."""
+    names = table.column_names
     for start in range(0, table.num_rows, _SLICE):
-        yield table.slice(start, _SLICE).to_pylist()
+        columns = [_values(column.combine_chunks()) for column in table.slice(start, _SLICE).columns]
+        yield [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """A column's values; instants, which are slow to make and mostly alike, are made once each."""
+    if not pa.types.is_timestamp(column.type):
+        return column.to_pylist()
+    encoded = column.dictionary_encode()
+    instants = encoded.dictionary.to_pylist()
+    return [None if place is None else instants[place] for place in encoded.indices.to_pylist()]

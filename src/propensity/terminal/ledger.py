@@ -64,11 +64,14 @@ def forget(
     as_json: AsJson = False,
     strict: Strict = False,
 ) -> None:
-    """Remove a person from the ledger, the reports, the quarantine and every list, and say what was done."""
+    """Remove a person from the ledger, the reports, the quarantine, every list and the database, and say what was done."""
     from propensity import aftermath  # noqa: PLC0415
     from propensity.terminal import ledgerscreens  # noqa: PLC0415
+    from propensity.unattended.lock import alone  # noqa: PLC0415
 
-    result = aftermath.forget(configured(config, override), lead_id, more=out or ())
+    found = configured(config, override)
+    with alone(found, "forget"):
+        result = aftermath.forget(found, lead_id, more=out or ())
     show(as_json, result, ledgerscreens.forget)
     strictly(strict, result.warnings)
 

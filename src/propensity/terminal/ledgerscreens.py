@@ -153,7 +153,7 @@ def forget(result: Forgotten) -> None:
     if not (result.rows or result.deleted or result.altered):
         console.print("Nothing was found: there is nothing left of this lead, or there never was.")
         return
-    table = Table("file", box=None, pad_edge=False)
+    table = Table("file or table", box=None, pad_edge=False)
     table.add_column("rows removed", justify="right")
     for name, rows in sorted(result.rows.items()):
         table.add_row(Text(name), f"{rows:,}")

@@ -10,9 +10,13 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from propensity.errors import DeliveryError, LockError
+from propensity.session import clock_at
+
+if TYPE_CHECKING:
+    from propensity.config import Config
 
 LOCK = "nightly.lock"
 _POLL_SECONDS = 0.2
@@ -57,6 +61,16 @@ def held(
         _write(number, {})
     finally:
         os.close(number)
+
+
+@contextmanager
+def alone(config: Config, command: str) -> Generator[None]:
+    """Hold the lock for a command that a person runs, so that no unattended run writes beside it; raises what `held` does."""
+    started = clock_at(None)()
+    name = f"{started:%Y%m%dT%H%M%SZ}-{os.getpid()}-{command}"
+    wait_seconds = config.nightly.wait_seconds
+    with held(config.paths.state_folder, run_id=name, started=started, wait_seconds=wait_seconds):
+        yield
 
 
 def _take(number: int, path: Path, wait_seconds: float, sleep: Callable[[float], None]) -> None:
