@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,8 +20,10 @@ from propensity.engines.arriving import copy_into, kept_failure
 from propensity.engines.delimited import Layout, Lines, count_lines, layout, plain, same_layout
 from propensity.engines.files import PATTERN_SIGNS, files_of, is_file
 from propensity.engines.parquet import same_columns
+from propensity.engines.room import refuse_full
 from propensity.engines.untyped import Value
 from propensity.errors import ConfigError, SourceError, UsageError
+from propensity.scratch import Scratch
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -109,7 +109,8 @@ class DuckDBEngine:
     """
 
     def __init__(self, *, memory_gb: float = 2.0, threads: int | None = None) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="propensity-"))
+        self._working = Scratch()
+        self._folder = self._working.path
         self._limit = f"{int(memory_gb * 1000)}MB"
         settings: dict[str, Any] = {} if threads is None else {"threads": threads}
         settings |= {"memory_limit": self._limit, "temp_directory": str(self._folder / "spill")}
@@ -134,7 +135,7 @@ class DuckDBEngine:
     def close(self) -> None:
         """Disconnect and delete the temporary folder."""
         self._backend.disconnect()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._working.remove()
 
     def read_csv(self, path: Path, options: CsvOptions) -> Source:
         """Copy the file into a table of text columns; lines that are no rows are kept aside with their numbers.
@@ -160,6 +161,7 @@ class DuckDBEngine:
         except duckdb.OutOfMemoryException as error:
             raise UsageError(_out_of_memory(error)) from error
         except duckdb.Error as error:
+            refuse_full(error)
             why = _first_line(error)
             if "state machine" in why:
                 why = "its lines end in different ways (\\n, \\r\\n, \\r); write it with one line ending"
@@ -286,7 +288,8 @@ class DuckDBEngine:
 
     def register(self, name: str, table: pa.Table) -> ir.Table:
         """Copy an Arrow table into the working database."""
-        return self._backend.create_table(name, table, overwrite=True)
+        with _explained():
+            return self._backend.create_table(name, table, overwrite=True)
 
     def register_batches(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> ir.Table:
         """Copy batches into a table of the working database while they come."""
@@ -348,6 +351,7 @@ def _explained() -> Generator[None]:
     except _OUR_OWN_MISTAKES:
         raise
     except duckdb.Error as error:
+        refuse_full(error)
         raise SourceError(
             f"the data cannot be read: {_first_line(error)}. Copy or export them again; if that does not help, mend the "
             "value or the view that is named here."

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -31,6 +28,7 @@ from propensity.scoring.recent import recent_acts
 from propensity.scoring.score import ScoredParts, feature_parts, score_parts
 from propensity.scoring.surprises import Surprises
 from propensity.scoring.trend import TREND, with_trend
+from propensity.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,13 +141,13 @@ def rank_leads(
 
     Memory is bounded by `lists.batch_rows`: features pass through disk, and the engine sorts.
     """
-    folder = Path(tempfile.mkdtemp(prefix="propensity-score-"))
+    scratch = Scratch()
     profile = NightProfile(bundle, _open(query.canonical, as_of))
     try:
         parts = score_parts(
             query,
             bundle,
-            folder,
+            scratch.path,
             batch_rows=query.canonical.config.lists.batch_rows,
             threads=threads,
             progress=progress,
@@ -158,7 +156,7 @@ def rank_leads(
         ranking = rank_parts(query, bundle, parts, as_of, threads=threads, before=before)
         yield replace(ranking, profile=profile)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        scratch.remove()
 
 
 def rank_parts(
