@@ -53,7 +53,9 @@ class House:
         self.temporary = place / "tmp"
         self.temporary.mkdir(exist_ok=True)
         self.environment = {"PYTHONPATH": str(ROOT / "src"), "TMPDIR": str(self.temporary)}
-        self.warm = Warm(place, self.environment)
+        self.spool = place / "spool"
+        self.spool.mkdir(exist_ok=True)
+        self.warm = Warm(self.spool, self.environment)
         self.usual_seconds = 10.0
 
     def _settings(self) -> dict[str, Any]:

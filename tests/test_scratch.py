@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_what_a_killed_process_left_is_swept_and_nothing_else(temporary):
         others[2].write_text("no folder")
         with Scratch() as ours:
             assert sweep() == 0
-            assert os.path.exists(os.path.join(path, "leads.parquet"))
+            assert (Path(path) / "leads.parquet").exists()
             process.send_signal(signal.SIGKILL)
             process.wait()
             assert sweep() == 1
