@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -60,10 +60,11 @@ def finished(process: subprocess.Popen[str]) -> Ended:
 
 
 class Warm:
-    """Runs that begin with the libraries loaded; `spool` takes what they print."""
+    """Runs that begin with the libraries loaded; `spool` takes what they print, and `computed` counts their CPU seconds."""
 
     def __init__(self, spool: Path, environment: Mapping[str, str]) -> None:
         self._spool = spool
+        self.computed = 0.0
         self._environment = dict(environment)
         self._context = get_context("forkserver")
         self._context.set_forkserver_preload([__name__])
@@ -75,24 +76,28 @@ class Warm:
         """Run to the end."""
         out, err = self._spool / "out", self._spool / "err"
         process = self._context.Process(
-            target=_child, args=(list(arguments), str(out), str(err), self._environment)
+            target=_child, args=(list(arguments), str(self._spool), self._environment)
         )
         process.start()
         process.join(LONGEST_SECONDS)
         if process.exitcode is None:
             process.kill()
             process.join()
+        self.computed += float((self._spool / "computed").read_text())
         return Ended(int(process.exitcode or 0), _told(out.read_text()), err.read_text())
 
 
-def _child(arguments: list[str], out: str, err: str, environment: Mapping[str, str]) -> None:
+def _child(arguments: list[str], spool: str, environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
-    time.tzset()
-    for path, number in ((out, 1), (err, 2)):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    for name, number in (("out", 1), ("err", 2)):
+        os.dup2(os.open(Path(spool, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding="utf-8") for number in (1, 2))
     sys.argv = ["propensity", *arguments]
-    import_module("propensity.cli").main()
+    try:
+        import_module("propensity.cli").main()
+    finally:
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        Path(spool, "computed").write_text(str(sum(one.ru_utime + one.ru_stime for one in used)))
 
 
 def _told(out: str) -> Mapping[str, Any] | None:

@@ -119,7 +119,7 @@ def nights(options: argparse.Namespace, place: Path) -> int:
     tally.wrong += [f"left over: {name}" for name in house.left_over()]
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     say(
-        f"{time.monotonic() - begun:.0f} seconds in all, of which the runs computed {used.ru_utime + used.ru_stime:.0f}"
+        f"{time.monotonic() - begun:.0f} seconds in all, of which the runs computed {used.ru_utime + used.ru_stime + house.warm.computed:.0f}"
     )
     for wrong in tally.wrong:
         say(f"WRONG: {wrong}")
