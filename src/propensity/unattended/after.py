@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from propensity import watch, workflow
+from propensity import watch
 from propensity.errors import DeliveryError
 from propensity.nights import Nights
 from propensity.session import Progress
@@ -64,7 +64,12 @@ def record(night: Night) -> Done | None:
 def publish(night: Night) -> Done | None:
     """Write scores and list to the database that is configured; None where none is."""
     config = night.session.canonical.config
-    return Done("written to the database") if workflow.publish(config, night.scored, Progress()) else None
+    if config.lists.database is None:
+        return None
+    from propensity import workflow  # noqa: PLC0415 - it loads what training needs
+
+    workflow.publish(config, night.scored, Progress())
+    return Done("written to the database")
 
 
 def monitor(night: Night) -> Done | None:
