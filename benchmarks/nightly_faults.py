@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import resource
 import shutil
 import signal
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
-from nightly_house import Ended, House, finished
+from nightly_house import LISTED, MONITORED, RECORDED, WRITING, House
+from nightly_runs import Ended, finished
 
 DAC_OVERRIDE, DAC_READ_SEARCH, PR_CAPBSET_DROP = 1, 2, 24
 FEW_BYTES = 60_000
@@ -56,12 +58,36 @@ def kill(house: House, night: int, rng: np.random.Generator) -> Faulted:
     return Faulted((ended.code,), right, ended.code == 0, f"code {ended.code}")
 
 
+def _killed_between(first: str, last: str) -> Fault:
+    """SIGKILL at any moment between two marks of a run's log."""
+
+    def fault(house: House, night: int, rng: np.random.Generator) -> Faulted:
+        lasted = house.lasted()
+        wait = float(rng.uniform(0, 1.1)) * (lasted[last] - lasted[first])
+        process = house.start("nightly", night)
+        if process.stderr is None:
+            raise RuntimeError("the run has no log")
+        for line in process.stderr:
+            event = json.loads(line) if line.startswith("{") else {}
+            if first in (event.get("title"), event.get("step")):
+                break
+        time.sleep(wait)
+        process.kill()
+        ended = finished(process)
+        right = ended.code in (0, -signal.SIGKILL)
+        return Faulted(
+            (ended.code,), right, ended.code == 0, f"code {ended.code}, {wait:.2f} s after `{first}`"
+        )
+
+    return fault
+
+
 def registry_gone(house: House, night: int, _rng: np.random.Generator) -> Faulted:
     """The registry's file is not there."""
     away = house.database.with_suffix(".away")
     house.database.rename(away)
     try:
-        return _ended(house.run("nightly", night), 0, warned="does not answer")
+        return _ended(house.run_cold("nightly", night), 0, warned="does not answer")
     finally:
         away.rename(house.database)
 
@@ -71,7 +97,7 @@ def registry_locked(house: House, night: int, _rng: np.random.Generator) -> Faul
     holder = sqlite3.connect(house.database, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     try:
-        return _ended(house.run("nightly", night), 0, warned="does not answer")
+        return _ended(house.run_cold("nightly", night), 0, warned="does not answer")
     finally:
         holder.execute("ROLLBACK")
         holder.close()
@@ -81,14 +107,14 @@ def read_only(house: House, night: int, _rng: np.random.Generator) -> Faulted:
     """The folder of the lists takes no new entry."""
     house.out.chmod(0o500)
     try:
-        return _ended(house.run("nightly", night, preexec_fn=without_privilege), 5)
+        return _ended(house.run_cold("nightly", night, preexec_fn=without_privilege), 5)
     finally:
         house.out.chmod(0o700)
 
 
 def disk_full(house: House, night: int, _rng: np.random.Generator) -> Faulted:
     """No file may grow beyond a few kilobytes."""
-    return _ended(house.run("nightly", night, preexec_fn=no_room), 5)
+    return _ended(house.run_cold("nightly", night, preexec_fn=no_room), 5)
 
 
 def truncated(house: House, night: int, rng: np.random.Generator) -> Faulted:
@@ -98,7 +124,7 @@ def truncated(house: House, night: int, rng: np.random.Generator) -> Faulted:
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * rng.uniform(0.05, 0.9))])
     try:
-        return _ended(house.run("nightly", night), 3)
+        return _ended(house.run_cold("nightly", night), 3)
     finally:
         path.write_bytes(whole)
 
@@ -109,7 +135,7 @@ def missing(house: House, night: int, rng: np.random.Generator) -> Faulted:
     away = path.with_suffix(".away")
     path.rename(away)
     try:
-        return _ended(house.run("nightly", night), 3)
+        return _ended(house.run_cold("nightly", night), 3)
     finally:
         away.rename(path)
 
@@ -131,7 +157,7 @@ def corrupted(house: House, night: int, rng: np.random.Generator) -> Faulted:
     whole[int(rng.integers(len(whole)))] ^= 1 << int(rng.integers(8))
     path.write_bytes(whole)
     try:
-        return _ended(house.run("nightly", night), 4)
+        return _ended(house.run_cold("nightly", night), 4)
     finally:
         shutil.rmtree(folder)
 
@@ -139,13 +165,13 @@ def corrupted(house: House, night: int, rng: np.random.Generator) -> Faulted:
 def clock_back(house: House, night: int, rng: np.random.Generator) -> Faulted:
     """The clock stands days before the truth."""
     now = house.crm.span.midnight(night) - timedelta(days=int(rng.integers(2, 40)))
-    return _ended(house.run("nightly", night, now=now), 3)
+    return _ended(house.run_cold("nightly", night, now=now), 3)
 
 
 def other_zone(house: House, night: int, rng: np.random.Generator) -> Faulted:
     """The machine believes that it is elsewhere."""
     zone = ("Pacific/Kiritimati", "America/St_Johns", "Europe/Berlin")[int(rng.integers(3))]
-    return _ended(house.run("nightly", night, env={"TZ": zone}), 0)
+    return _ended(house.run_cold("nightly", night, env={"TZ": zone}), 0)
 
 
 def without_privilege() -> None:
@@ -162,6 +188,9 @@ def no_room() -> None:
 
 FAULTS: dict[str, Fault] = {
     "kill": kill,
+    "kill in delivery": _killed_between(WRITING, LISTED),
+    "kill in record": _killed_between(LISTED, RECORDED),
+    "kill in monitor": _killed_between(RECORDED, MONITORED),
     "registry gone": registry_gone,
     "registry locked": registry_locked,
     "read-only": read_only,

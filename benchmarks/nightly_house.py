@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from nightly_runs import Ended, Warm, cold, finished
 from nightly_world import Crm
+
+from propensity.scoring.ledger import Ledger
 
 ROOT = Path(__file__).parent.parent
 MANIFEST, SCORES, LIST = "manifest.json", "scores.parquet", "list.parquet"
-LONGEST_SECONDS = 1_800
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a process ended, and the summary that it printed."""
-
-    code: int
-    told: Mapping[str, Any] | None
-    err: str
+WRITING, LISTED, RECORDED, MONITORED = "Writing the lists", "list", "record", "monitor"
+"""What a run's log says when it begins to write, and when these steps are over."""
+ALARM = re.compile(r"^alarm: .*(drifted in the|moves the mean probability)")
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,12 @@ class House:
         self.database, self.state = place / "mlflow.db", place / "state"
         self.config = place / "crm.yaml"
         self.config.write_text(yaml.safe_dump(self._settings()), encoding="utf-8")
-        self.monitors = False
+        self.temporary = place / "tmp"
+        self.temporary.mkdir(exist_ok=True)
+        self.environment = {"PYTHONPATH": str(ROOT / "src"), "TMPDIR": str(self.temporary)}
+        self.spool = place / "spool"
+        self.spool.mkdir(exist_ok=True)
+        self.warm = Warm(self.spool, self.environment)
         self.usual_seconds = 10.0
 
     def _settings(self) -> dict[str, Any]:
@@ -86,22 +84,7 @@ class House:
     def command(self, verb: str, night: int, *more: str, now: datetime | None = None) -> list[str]:
         """What cron would run at three in the morning (UTC)."""
         at = self.crm.span.midnight(night) + timedelta(hours=3) if now is None else now
-        return [
-            sys.executable,
-            "-m",
-            "propensity",
-            verb,
-            "--config",
-            str(self.config),
-            "--json",
-            "--now",
-            at.isoformat(),
-            *more,
-        ]
-
-    def environment(self, **more: str) -> dict[str, str]:
-        """Of the processes: this checkout, and no colours."""
-        return {**os.environ, "PYTHONPATH": str(ROOT / "src"), **more}
+        return [verb, "--config", str(self.config), "--json", "--now", at.isoformat(), *more]
 
     def start(
         self,
@@ -112,28 +95,47 @@ class House:
         env: Mapping[str, str] = {},
         **how: Any,
     ) -> subprocess.Popen[str]:
-        """Begin a run."""
-        return subprocess.Popen(
-            self.command(verb, night, *more, now=now),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=self.environment(**env),
-            **how,
-        )
+        """Begin a run from nothing."""
+        return cold(self.command(verb, night, *more, now=now), {**self.environment, **env}, **how)
 
-    def run(self, verb: str, night: int, *more: str, **how: Any) -> Ended:
-        """Run to the end."""
+    def run_cold(self, verb: str, night: int, *more: str, **how: Any) -> Ended:
+        """Run from nothing to the end."""
         begun = time.monotonic()
         ended = finished(self.start(verb, night, *more, **how))
         if verb == "nightly" and ended.code == 0:
             self.usual_seconds = time.monotonic() - begun
         return ended
 
+    def run(self, verb: str, night: int) -> Ended:
+        """Run to the end, with the libraries loaded."""
+        return self.warm.run(self.command(verb, night))
+
+    def monitor(self) -> Mapping[str, Any]:
+        """What `propensity monitor` says of the data that lie there."""
+        ended = self.warm.run(["monitor", "--config", str(self.config), "--json"])
+        if ended.told is None:
+            raise RuntimeError(ended.err[-2_000:])
+        return ended.told
+
+    def lasted(self) -> dict[str, float]:
+        """Seconds from the beginning of the newest whole run until each of its marks, as its log has them."""
+        for path in sorted((self.place / "logs").glob("*.jsonl"), reverse=True):
+            events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            if not events or events[-1]["event"] != "end" or events[-1]["exit_code"] != 0:
+                continue
+            begun = datetime.fromisoformat(events[0]["at"])
+            marks = {str(event.get("title") or event.get("step")): event["at"] for event in events}
+            if MONITORED in marks:
+                return {
+                    mark: (datetime.fromisoformat(at) - begun).total_seconds() for mark, at in marks.items()
+                }
+        return {WRITING: 0.0, LISTED: 2.0, RECORDED: 2.1, MONITORED: 2.5}
+
     def expect(self, tally: Any, code: int, ended: Ended, what: str) -> None:
         """Count it as wrong where a run ended otherwise."""
         if ended.code != code:
-            tally.wrong.append(f"{what} ended with {ended.code}, not {code}: {ended.err.strip()[-400:]}")
+            why = (ended.told or {}).get("why") or ended.err.strip()[-400:]
+            tally.wrong.append(f"{what} ended with {ended.code}, not {code}: {why}")
 
     def lists(self) -> dict[str, str]:
         """Each night's folder with a digest of all its final files."""
@@ -186,24 +188,23 @@ class House:
         )
 
     def calibration(self, nights: Iterable[int], z: float) -> tuple[float, float, float]:
-        """Conversions over the sum of probabilities, of all open leads of these nights; interval by leads as clusters.
+        """Conversions over the sum of the ledger's probabilities, of all open leads of these nights; interval by leads as clusters.
 
         A lead is on many nights, and converts once: the interval counts leads, not rows.
         """
         expected: dict[str, float] = {}
         came: dict[str, float] = {}
-        for night in nights:
-            folder = self._folder_of(night)
-            if folder is None:
+        midnights = {self.crm.span.midnight(night).date() for night in nights}
+        for recorded in Ledger(self.place / "ledger").nights():
+            # The data reach to within the day before a night's midnight.
+            if (recorded.as_of + timedelta(days=1)).date() not in midnights:
                 continue
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            as_of = datetime.fromisoformat(manifest["as_of"])
-            rows = pq.read_table(folder / SCORES, columns=["lead_id", "probability", "removed"])
+            rows = recorded.rows(["lead_id", "probability", "removed"])
             settled = pa.compute.is_in(
                 rows["removed"], value_set=pa.array(["already_converted", "disqualified", "open_deal"])
             )
             rows = rows.filter(pa.compute.invert(settled))
-            won = self.crm.converted(as_of, self.horizon_days)
+            won = self.crm.converted(recorded.as_of, self.horizon_days)
             for lead, probability in zip(
                 rows["lead_id"].to_pylist(), rows["probability"].to_pylist(), strict=True
             ):
@@ -216,54 +217,42 @@ class House:
         spread = z * sum((came[lead] - ratio * expected[lead]) ** 2 for lead in expected) ** 0.5 / total
         return ratio, ratio - spread, ratio + spread
 
-    def _folder_of(self, night: int) -> Path | None:
-        day = self.crm.span.midnight(night) - timedelta(days=1)
-        folder = self.out / f"{day:%Y-%m-%d}"
-        return folder if (folder / MANIFEST).exists() else None
-
-    def ledger(self) -> tuple[int, int] | None:
-        """Delivered leads that the ledger lacks, and that it holds more than once; None where this build has no ledger."""
-        if find_spec("propensity.scoring.ledger") is None:
-            return None
-        recorded: dict[str, list[str]] = {}
-        for night in import_module("propensity.scoring.ledger").Ledger(self.place / "ledger").nights():
-            recorded.setdefault(night.as_of.isoformat(), []).extend(
-                night.rows(["lead_id"])["lead_id"].to_pylist()
-            )
+    def ledger(self) -> tuple[int, int]:
+        """Delivered leads that the ledger lacks or has otherwise, and that it holds more than once."""
+        recorded: dict[str, list[tuple[str, float]]] = {}
+        for night in Ledger(self.place / "ledger").nights():
+            rows = night.rows(["lead_id", "probability"])
+            recorded.setdefault(night.as_of.isoformat(), []).extend(_pairs(rows))
         lost = doubled = 0
         for name in self.lists():
             manifest = json.loads((self.out / name / MANIFEST).read_text(encoding="utf-8"))
             delivered = set(
-                pq.read_table(self.out / name / SCORES, columns=["lead_id"])["lead_id"].to_pylist()
+                _pairs(pq.read_table(self.out / name / SCORES, columns=["lead_id", "probability"]))
             )
             found = recorded.pop(datetime.fromisoformat(manifest["as_of"]).isoformat(), [])
-            lost += len(delivered ^ set(found))
-            doubled += len(found) - len(set(found))
+            lost += len(delivered - set(found))
+            doubled += len(found) - len(delivered & set(found))
         # What is left is of no night that was delivered.
         return lost, doubled + sum(len(leads) for leads in recorded.values())
+
+    def left_over(self) -> list[str]:
+        """What killed runs left and nobody took away: working folders, and halves of lists."""
+        found = [*self.temporary.glob("propensity-work-*"), *self.out.glob(".*")]
+        return sorted(path.name for path in found)
 
     def champion(self) -> str:
         """The version that was last seen in use, as the nights note it."""
         found = next(self.models.glob("*/champion.json"), None)
         return "?" if found is None else json.loads(found.read_text(encoding="utf-8"))["version"]
 
-    def drift_reported(self) -> bool:
-        """Whether the last run's monitoring spoke of drift."""
+    def drift_alarms(self) -> list[str]:
+        """What the last run's summary says of drift, as an alarm."""
         told = json.loads((self.state / "last-run.json").read_text(encoding="utf-8"))
-        self.monitors = self.monitors or any(
-            step["step"] == "monitor" and step["status"] != "skipped" for step in told["steps"]
-        )
-        return any("drift" in warning for warning in told["warnings"])
+        return [warning for warning in told["warnings"] if ALARM.match(warning)]
 
 
-def finished(process: subprocess.Popen[str]) -> Ended:
-    """Wait for a run's end."""
-    out, err = process.communicate(timeout=LONGEST_SECONDS)
-    try:
-        told = json.loads(out) if out.strip() else None
-    except ValueError:
-        told = None
-    return Ended(process.returncode, told, err)
+def _pairs(rows: pa.Table) -> list[tuple[str, float]]:
+    return list(zip(rows["lead_id"].to_pylist(), rows["probability"].to_pylist(), strict=True))
 
 
 def _sha256(path: Path) -> str | None:

@@ -1,7 +1,12 @@
 """Thirty nights in a row on a simulated CRM: data arrive, labels mature, inputs drift, faults happen; `make thirty-nights`.
 
-Each night is a process of its own, as cron would start it. After each, what lies on disk is looked at: a valid list of this
-night, or a refusal with the right code and the last good list as it was. The last line is the tally.
+Each night is a process of its own; those with a fault, and the first, begin from nothing, as cron would start them, the others are
+forked from a process that has loaded the libraries. After each, what lies on disk is looked at: a valid list of this night, or a
+refusal with the right code and the last good list as it was. The last line is the tally.
+
+The drift of night 15 changes the history too: what had been tracked of those who do not consent is deleted. A change of what comes
+from night 15 on alone could be reported, but not learned from within thirty nights: a snapshot has matured a horizon and a recording lag
+(7 and 5 days) later, and a model is judged on snapshots that it has not learned from.
 """
 
 from __future__ import annotations
@@ -54,8 +59,8 @@ class Tally:
 
 
 def faults_of(nights: int, rng: np.random.Generator, *, clear: set[int]) -> dict[int, str]:
-    """Which night gets which fault: each kind once, kills four times, in random order on random nights but the clear ones."""
-    kinds = [*FAULTS, "kill", "kill", "kill"]
+    """Which night gets which fault: each kind once, kills seven times in all, in random order on random nights but the clear ones."""
+    kinds = [*FAULTS, "kill", "kill", "kill in delivery"]
     free = [night for night in range(2, nights + 1) if night not in clear]
     chosen = rng.choice(free, size=min(len(kinds), len(free)), replace=False)
     order = rng.permutation(len(kinds))
@@ -95,33 +100,26 @@ def nights(options: argparse.Namespace, place: Path) -> int:
     crm.export(1, house.data)
     house.expect(tally := Tally(), 0, house.run("retrain", 1), "the first training")
     say(f"trained in {time.monotonic() - begun:.0f} s")
-    drift_reported = None
+    reported: dict[int, list[str]] = {}
     for night in range(1, span.nights + 1):
         crm.export(night, house.data)
         said = one_night(house, tally, night, planned.get(night), rng)
-        if drift_reported is None and night >= options.drift and house.drift_reported():
-            drift_reported = night
-        if night == options.retrain:
-            ended = house.run("retrain", night)
-            house.expect(tally, 0, ended, "the retrain")
-            told = ended.told or {}
-            say(
-                f"night {night:2}: retrain: {told.get('outcome')}; trained {told.get('trained')}, promoted {told.get('promoted')}, version {told.get('version')}"
-            )
-            if not told.get("promoted"):
-                tally.wrong.append("the retrain did not pass the gate")
+        reported[night] = house.drift_alarms()
         say(f"night {night:2}: {said}  [{time.monotonic() - begun:.0f} s]")
-    judged(house, tally, options, drift_reported)
-    recorded = house.ledger()
-    if recorded is None:
-        say("ledger: none in this build")
-    else:
-        say(f"ledger: {recorded[0]} leads of delivered nights missing, {recorded[1]} too many")
-        tally.lost += recorded[0]
-        tally.doubled += recorded[1]
+        if night == options.retrain:
+            retrained(house, tally, night)
+    judged(house, tally, options)
+    drift(tally, options, reported)
+    crm.export(span.nights + AFTER_DAYS, house.data)
+    outcomes(house, tally, options)
+    lost, doubled = house.ledger()
+    say(f"ledger: {lost} rows of delivered nights missing or otherwise, {doubled} too many")
+    tally.lost += lost
+    tally.doubled += doubled
+    tally.wrong += [f"left over: {name}" for name in house.left_over()]
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     say(
-        f"{time.monotonic() - begun:.0f} seconds in all, of which the runs computed {used.ru_utime + used.ru_stime:.0f}"
+        f"{time.monotonic() - begun:.0f} seconds in all, of which the runs computed {used.ru_utime + used.ru_stime + house.warm.computed:.0f}"
     )
     for wrong in tally.wrong:
         say(f"WRONG: {wrong}")
@@ -139,9 +137,12 @@ def one_night(house: House, tally: Tally, night: int, fault: str | None, rng: np
         faulted = FAULTS[fault](house, night, rng)
         check_fault(house, tally, night, fault, faulted, before)
     if faulted is None or not faulted.listed:
-        house.expect(
-            tally, 0, house.run("nightly", night), f"night {night}{f' after {fault}' if fault else ''}"
-        )
+        there = house.lists()
+        ended = house.run_cold("nightly", night) if night == 1 else house.run("nightly", night)
+        house.expect(tally, 0, ended, f"night {night}{f' after {fault}' if fault else ''}")
+        # What a killed run had delivered is made again, and must be the same.
+        changed = [name for name, digest in house.lists().items() if there.get(name, digest) != digest]
+        tally.wrong += [f"night {night}: the list {name} was made again otherwise" for name in changed]
     found = house.look(night)
     tally.lists += found.whole
     tally.lost += found.lost
@@ -179,8 +180,21 @@ def check_fault(
         tally.wrong.append(f"night {night}, {fault}: {', '.join(half)} is half a list under a final name")
 
 
-def judged(house: House, tally: Tally, options: argparse.Namespace, drift_reported: int | None) -> None:
-    """Calibration of the lists once their outcomes are known: before the drift, with it, and after the retrain."""
+def retrained(house: House, tally: Tally, night: int) -> None:
+    """The retraining: enough has matured, and the challenger passes the gate."""
+    ended = house.run("retrain", night)
+    house.expect(tally, 0, ended, "the retrain")
+    told = ended.told or {}
+    say(
+        f"night {night:2}: retrain: {told.get('outcome')}; trained {told.get('trained')}, promoted {told.get('promoted')}, "
+        f"version {told.get('version')}"
+    )
+    if not told.get("promoted"):
+        tally.wrong.append("the retrain did not pass the gate")
+
+
+def judged(house: House, tally: Tally, options: argparse.Namespace) -> None:
+    """Calibration of the ledger's nights by what became of every lead: before the drift, with it, and after the retrain."""
     parts = {
         "before the drift": range(1, options.drift),
         "drifted": range(options.drift, options.retrain + 1),
@@ -196,14 +210,40 @@ def judged(house: House, tally: Tally, options: argparse.Namespace, drift_report
         )
         if name != "drifted" and not within:
             tally.wrong.append(f"calibration {name} lies out of bounds: {ratio:.2f}")
-    if not house.monitors:
-        say("drift: no monitoring in this build, so nobody could report it")
-    elif tally.nights >= options.drift + REPORT_WITHIN:
-        say(f"drift of night {options.drift} reported on night {drift_reported}")
-        if drift_reported is None or drift_reported >= options.drift + REPORT_WITHIN:
-            tally.wrong.append(
-                f"the drift of night {options.drift} was not reported within {REPORT_WITHIN} nights"
-            )
+
+
+def drift(tally: Tally, options: argparse.Namespace, reported: dict[int, list[str]]) -> None:
+    """Whether the nights' summaries raised an alarm of the drift in time, and of none before it."""
+    early = [night for night, alarms in reported.items() if alarms and night < options.drift]
+    for night in early:
+        tally.wrong.append(f"night {night}: an alarm of drift that is none: {reported[night][0]}")
+    if tally.nights < options.drift + REPORT_WITHIN:
+        return
+    first = next((night for night, alarms in reported.items() if alarms and night >= options.drift), None)
+    said = f": {reported[first][0]}" if first is not None else ""
+    say(f"drift of night {options.drift} reported on night {first}{said}")
+    if first is None or first >= options.drift + REPORT_WITHIN:
+        tally.wrong.append(
+            f"the drift of night {options.drift} was not reported within {REPORT_WITHIN} nights"
+        )
+
+
+def outcomes(house: House, tally: Tally, options: argparse.Namespace) -> None:
+    """What `propensity monitor` makes of all nights once the last has matured: of the retrained model's, no alarm of calibration."""
+    found = house.monitor()
+    say(f"matured for monitoring: {len(found['outcomes'])} of {tally.nights} nights")
+    if len(found["outcomes"]) != tally.nights:
+        tally.wrong.append(f"only {len(found['outcomes'])} of {tally.nights} nights came to an outcome")
+    pooled = found["calibration"]
+    if pooled is None or tally.nights <= options.retrain:
+        return
+    say(
+        f"monitoring, of version {pooled['model_version']} on {len(pooled['nights'])} nights a week apart: {pooled['conversions']} converted, "
+        f"{pooled['expected']:.1f} expected ({pooled['ratio_low']:.2f} to {pooled['ratio_high']:.2f} times)"
+    )
+    tally.wrong += [
+        f"after the retrain: {one['what']}" for one in found["findings"] if one["about"] == "calibration"
+    ]
 
 
 def say(line: str) -> None:

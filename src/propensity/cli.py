@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from propensity import __version__
-from propensity.errors import PropensityError, UsageError
+from propensity.errors import DeliveryError, PropensityError, UsageError
 from propensity.terminal import ledger, nights
 from propensity.terminal.monitor import monitor
 from propensity.terminal.options import (
@@ -255,10 +256,22 @@ def main() -> None:
     except KeyboardInterrupt:
         _fail("stopped", 130)
     except Exception as error:
+        full = _no_room(error)
+        if full is not None:
+            _fail(full, DeliveryError.exit_code)
         usage = _usage_of(error)
         if usage is None:
             raise
         _fail(usage, UsageError.exit_code)
+
+
+def _no_room(error: Exception) -> str | None:
+    """What a disk that takes no more says; None for anything else."""
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return None
+    return (
+        f"there is no room to work: {error.filename or 'a file'}: {error.strerror}. Make room, and run again."
+    )
 
 
 def _usage_of(error: Exception) -> str | None:

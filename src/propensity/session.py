@@ -1,6 +1,6 @@
 """The data of a configuration, read, checked and open in an engine; and who is told how far the work is.
 
-The wall clock is read in one place, `_now`, and only to tell recorded times that lie in the future.
+The wall clock is read in one place, `wall_clock`, and only to tell recorded times that lie in the future.
 """
 
 from __future__ import annotations
@@ -41,17 +41,20 @@ class Session:
     through: datetime | None
 
 
-def _now() -> datetime:
+def wall_clock() -> datetime:
+    """Now, UTC."""
     return datetime.now(UTC)
 
 
 def clock_at(now: datetime | None) -> Callable[[], datetime]:
     """A clock that stands at `now`, for simulations and tests; the wall clock where it is None."""
-    return _now if now is None else lambda: now
+    return wall_clock if now is None else lambda: now
 
 
 @contextmanager
-def opened(config: Config, progress: Progress, clock: Callable[[], datetime] = _now) -> Generator[Session]:
+def opened(
+    config: Config, progress: Progress, clock: Callable[[], datetime] = wall_clock
+) -> Generator[Session]:
     """Open and check the data of a configuration; the engine is closed afterwards."""
     progress.step("Reading and checking the data")
     session = open_session(config, clock)
@@ -61,7 +64,7 @@ def opened(config: Config, progress: Progress, clock: Callable[[], datetime] = _
         session.canonical.engine.close()
 
 
-def open_session(config: Config, clock: Callable[[], datetime] = _now) -> Session:
+def open_session(config: Config, clock: Callable[[], datetime] = wall_clock) -> Session:
     """Open and check the data of a configuration; the caller closes the engine."""
     engine = open_engine(config)
     try:

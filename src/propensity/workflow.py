@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -43,7 +44,7 @@ from propensity.scoring.surprises import FILLED
 from propensity.selection.backtest import backtest as make_past_lists
 from propensity.selection.gate import Champion, examine
 from propensity.selection.training import train_and_judge
-from propensity.session import Progress, opened, training_frame
+from propensity.session import Progress, opened, training_frame, wall_clock
 from propensity.tracking.experiment import log_training
 from propensity.tracking.registry import Registry, Version
 from propensity.tracking.store import Store
@@ -68,10 +69,12 @@ def check(config: Config, progress: Progress | None = None, *, profiled: bool = 
         return CheckResult(session.canonical.report, session.through, held, court)
 
 
-def train(config: Config, progress: Progress | None = None) -> TrainResult:
-    """Train, judge forward in time, log to MLflow and register as challenger."""
+def train(
+    config: Config, progress: Progress | None = None, *, clock: Callable[[], datetime] = wall_clock
+) -> TrainResult:
+    """Train, judge forward in time, log to MLflow and register as challenger; `clock` says which times lie in the future."""
     progress = progress or Progress()
-    with opened(config, progress) as session:
+    with opened(config, progress, clock) as session:
         progress.step("Deriving features as they were known at each snapshot")
         said: list[str] = []
         frame = training_frame(session, said.append)
@@ -175,6 +178,7 @@ def promote(
     force: bool = False,
     reason: str | None = None,
     progress: Progress | None = None,
+    clock: Callable[[], datetime] = wall_clock,
 ) -> PromoteResult:
     """Make the challenger champion, unless a check of the gate speaks against it; what was asked is kept with it.
 
@@ -190,6 +194,8 @@ def promote(
         Why it is forced, in at least three words; kept with the version and its run.
     progress
         Told what happens.
+    clock
+        Says which recorded times lie in the future.
 
     Raises
     ------
@@ -218,7 +224,7 @@ def promote(
         return PromoteResult(challenger, None, None)
     final, judged = registry.bundle(challenger), registry.judged(challenger)
     rival = None if champion is None else _rival(registry, champion)
-    with opened(config, progress) as session:
+    with opened(config, progress, clock) as session:
         progress.step("Putting the gate's questions on the newest matured snapshots")
         frame = training_frame(session)
         refuse_other_features(final, frame.features, frame.spec_hash, parameters(session.canonical))

@@ -38,7 +38,7 @@ def trained(monkeypatch):
     """A training that is over: a real one takes half a minute, and `make thirty-nights` does two."""
     registered = SimpleNamespace(name="demo", version="1")
     found = SimpleNamespace(registered=registered, warnings=("a warning",), evidence=None)
-    monkeypatch.setattr(module, "train", lambda *_: found)
+    monkeypatch.setattr(module, "train", lambda *_, **__: found)
     monkeypatch.setattr(module, "_news", lambda _: News(None, None, None, 0))
 
 

@@ -4,27 +4,25 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import ibis
-import ibis.expr.datatypes as dt
 
 from propensity.engines import ROW, Source
 from propensity.engines.arriving import copy_into, kept_failure
 from propensity.engines.delimited import Layout, Lines, count_lines, layout, plain, same_layout
+from propensity.engines.duckdbfunctions import DuckDBFunctions
 from propensity.engines.files import PATTERN_SIGNS, files_of, is_file
 from propensity.engines.garbage import uncollected
 from propensity.engines.parquet import same_columns
-from propensity.engines.untyped import Value
-from propensity.errors import ConfigError, SourceError, UsageError
+from propensity.engines.room import refuse_full
+from propensity.errors import SourceError, UsageError
+from propensity.scratch import Scratch
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 
     from propensity.config import CsvOptions
 
-_UTC, _LOCAL = dt.Timestamp(timezone="UTC", scale=6), dt.Timestamp(scale=6)
 _LONGEST_LINE_BYTES = 1 << 24
 _BUFFER_BYTES = 1 << 25  # DuckDB would take sixteen lines' worth of memory at once
 _OUR_OWN_MISTAKES = (
@@ -49,50 +46,6 @@ _WHY = {
 }
 
 
-@ibis.udf.scalar.builtin(name="epoch_us", signature=((_UTC,), dt.int64))
-def _epoch_us(instant: Any) -> Any: ...
-
-
-@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _LOCAL), _UTC))
-def _timezone(zone: Any, local: Any) -> Any: ...
-
-
-@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _UTC), _LOCAL))
-def _wall_clock(zone: Any, instant: Any) -> Any: ...
-
-
-@ibis.udf.scalar.builtin(name="try_strptime", signature=((dt.string, dt.string), _LOCAL))
-def _try_strptime(text: Any, pattern: Any) -> Any: ...
-
-
-@ibis.udf.scalar.builtin(name="try_strptime", signature=((dt.string, dt.string), _UTC))
-def _try_strptime_zoned(text: Any, pattern: Any) -> Any: ...
-
-
-class DuckDBFunctions:
-    """DuckDB's names for the functions that engines spell differently."""
-
-    def epoch_us(self, instant: Value) -> Value:
-        """Microseconds since the epoch; Ibis's own `delta` is a hundred times slower."""
-        return _epoch_us(instant)
-
-    def to_utc(self, local: Value, zone: str) -> Value:
-        """Wall-clock time to instant, by ICU's rules for nights when clocks change."""
-        return _timezone(zone, local)
-
-    def to_local(self, instant: Value, zone: str) -> Value:
-        """Instant to wall-clock time, by ICU's rules."""
-        return _wall_clock(zone, instant)
-
-    def parse_timestamp(self, text: Value, pattern: str) -> Value:
-        """Strptime that gives null where the text does not fit."""
-        return _try_strptime_zoned(text, pattern) if _reads_zone(pattern) else _try_strptime(text, pattern)
-
-    def as_float(self, integers: Value) -> Value:
-        """DuckDB's integer sum is a HUGEINT that casts to DOUBLE without loss up to 2**53."""
-        return integers.cast("float64")
-
-
 class DuckDBEngine:
     """One DuckDB database in a temporary folder: tables are on disk, and what exceeds memory spills there.
 
@@ -105,7 +58,8 @@ class DuckDBEngine:
     """
 
     def __init__(self, *, memory_gb: float = 2.0, threads: int | None = None) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="propensity-"))
+        self._working = Scratch()
+        self.folder = self._working.path
         self._limit = f"{int(memory_gb * 1000)}MB"
         settings: dict[str, Any] = {} if threads is None else {"threads": threads}
         settings |= {"memory_limit": self._limit, "temp_directory": str(self.folder / "spill")}
@@ -131,7 +85,7 @@ class DuckDBEngine:
     def close(self) -> None:
         """Disconnect and delete the temporary folder."""
         self._backend.disconnect()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._working.remove()
 
     def read_csv(self, path: Path, options: CsvOptions) -> Source:
         """Copy the file into a table of text columns; lines that are no rows are kept aside with their numbers.
@@ -157,6 +111,7 @@ class DuckDBEngine:
         except duckdb.OutOfMemoryException as error:
             raise UsageError(_out_of_memory(error)) from error
         except duckdb.Error as error:
+            refuse_full(error)
             why = _first_line(error)
             if "state machine" in why:
                 why = "its lines end in different ways (\\n, \\r\\n, \\r); write it with one line ending"
@@ -289,7 +244,8 @@ class DuckDBEngine:
 
     def register(self, name: str, table: pa.Table) -> ir.Table:
         """Copy an Arrow table into the working database."""
-        return self._backend.create_table(name, table, overwrite=True)
+        with _explained():
+            return self._backend.create_table(name, table, overwrite=True)
 
     def register_batches(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> ir.Table:
         """Copy batches into a table of the working database while they come."""
@@ -332,17 +288,6 @@ class DuckDBEngine:
         return link
 
 
-@cache
-def _reads_zone(pattern: str) -> bool:
-    """Whether a strptime pattern gives instants; DuckDB says so, and each connection costs milliseconds."""
-    with duckdb.connect() as probe:
-        try:
-            kind = probe.execute("SELECT typeof(try_strptime('', $1))", [pattern]).fetchone()
-        except duckdb.Error as error:
-            raise ConfigError(f"{pattern!r} is no strptime format: {_first_line(error)}") from error
-    return kind is not None and "ZONE" in str(kind[0])
-
-
 @contextmanager
 def _explained() -> Generator[None]:
     """Data that turn out to be unreadable only while they are read, and memory that does not suffice."""
@@ -353,6 +298,7 @@ def _explained() -> Generator[None]:
     except _OUR_OWN_MISTAKES:
         raise
     except duckdb.Error as error:
+        refuse_full(error)
         raise SourceError(
             f"the data cannot be read: {_first_line(error)}. Copy or export them again; if that does not help, mend the "
             "value or the view that is named here."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -29,6 +27,7 @@ from propensity.notebook.tables import Crm, shown
 from propensity.scoring.lists import rank_parts
 from propensity.scoring.reasons import AGAINST, FOR
 from propensity.scoring.score import ScoredParts, refuse_other_features, score_parts
+from propensity.scratch import Scratch
 from propensity.session import Progress
 from propensity.timeline.snapshots import scoring_spine
 from propensity.tracking.registry import Registry
@@ -236,19 +235,19 @@ def score(
     moment = instant_of(as_of, crm)
     query = features_of(canonical, scoring_spine(canonical, moment))
     bundle = _bundle(model, query)
-    folder = Path(tempfile.mkdtemp(prefix="propensity-score-"))
+    scratch = Scratch()
     try:
         batch_rows, threads = canonical.config.lists.batch_rows, canonical.config.engine.threads
-        parts = score_parts(query, bundle, folder, batch_rows=batch_rows, threads=threads)
+        parts = score_parts(query, bundle, scratch.path, batch_rows=batch_rows, threads=threads)
         falling = [("probability", "descending"), ("margin", "descending")]
         table = pq.read_table(parts.scores).sort_by(
             [*falling, ("tie", "ascending"), ("lead_id", "ascending")]
         )
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        scratch.remove()
         raise
     scored = Scored(crm, moment, bundle, query, parts, table.drop_columns(["tie"]))
-    weakref.finalize(scored, shutil.rmtree, folder, ignore_errors=True)
+    weakref.finalize(scored, scratch.remove)
     return scored
 
 

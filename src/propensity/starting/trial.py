@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from propensity.config.file import load_config
 from propensity.errors import PropensityError
 from propensity.schema import TableName
+from propensity.scratch import Scratch
 from propensity.sources.canonical import Canonical, load
 from propensity.starting.plan import Plan, TablePlan
 from propensity.starting.write import yaml_text
@@ -73,11 +73,11 @@ def _worst(shares: Mapping[TableName, float]) -> TableName | None:
 
 
 def _load(engine: Engine, plan: Plan, folder: Path, out: Path) -> Canonical:
-    with tempfile.TemporaryDirectory(prefix="propensity-init-") as scratch:
-        path = Path(scratch) / out.name
+    with Scratch() as scratch:
+        path = scratch.path / out.name
         path.write_text(yaml_text(plan, folder=folder, out=path), encoding="utf-8")
         config = load_config(
-            path, ["checks.max_quarantined_share=1", f"paths.quarantine={scratch}/quarantine"]
+            path, ["checks.max_quarantined_share=1", f"paths.quarantine={scratch.path / 'quarantine'}"]
         )
         return load(engine, config)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from propensity import watch, workflow
+from propensity import watch
 from propensity.errors import DeliveryError
 from propensity.nights import Nights
 from propensity.session import Progress
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from propensity.model.bundle import Bundle
+    from propensity.monitoring.findings import Severity
+    from propensity.monitoring.judge import MonitorResult
     from propensity.results import ScoreResult
     from propensity.session import Session
     from propensity.tracking.registry import Version
+
+_MOST_TOLD = 5
 
 
 @dataclass(frozen=True)
@@ -60,13 +64,35 @@ def record(night: Night) -> Done | None:
 def publish(night: Night) -> Done | None:
     """Write scores and list to the database that is configured; None where none is."""
     config = night.session.canonical.config
-    return Done("written to the database") if workflow.publish(config, night.scored, Progress()) else None
+    if config.lists.database is None:
+        return None
+    from propensity import workflow  # noqa: PLC0415 - it loads what training needs
+
+    workflow.publish(config, night.scored, Progress())
+    return Done("written to the database")
 
 
 def monitor(night: Night) -> Done | None:
     """Compare inputs, scores and matured lists with what was expected."""
     found = watch.monitor(night.session.canonical.config, session=night.session)
-    return Done(f"{len(found.alarms)} alarms, {len(found.warnings)} warnings; {found.page}", found.warnings)
+    note = f"{_counted(len(found.alarms), 'alarm')}, {_counted(len(found.warnings), 'warning')}; {found.page}"
+    return Done(note, (*_told(found, "alarm"), *_told(found, "warning")))
+
+
+def _told(found: MonitorResult, severity: Severity) -> list[str]:
+    """What is wrong, and for an alarm what to do, the worst first; beyond what a person reads at night, the page has it."""
+    held = [one for one in found.judged.findings if one.severity == severity]
+    said = [
+        f"{severity}: {one.what}" + (f". {one.do}" if severity == "alarm" else "")
+        for one in held[:_MOST_TOLD]
+    ]
+    if len(held) > _MOST_TOLD:
+        said.append(f"{_counted(len(held) - _MOST_TOLD, f'more {severity}')}: see {found.page}")
+    return said
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True)

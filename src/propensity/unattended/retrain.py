@@ -80,7 +80,10 @@ def _retrain(run: Run) -> None:
         return
     with run.step("train") as facts:
         trained = persisted(
-            lambda: train(run.config, run.progress), run.config.nightly.retry, run.log, what="train"
+            lambda: train(run.config, run.progress, clock=run.clock),
+            run.config.nightly.retry,
+            run.log,
+            what="train",
         )
         run.warn(*trained.warnings)
         run.facts |= {"trained": True, **_of(trained)}
@@ -92,7 +95,7 @@ def _retrain(run: Run) -> None:
 def _promote(run: Run, version: str, facts: dict[str, Any]) -> None:
     try:
         found = persisted(
-            lambda: promote(run.config, version=version, progress=run.progress),
+            lambda: promote(run.config, version=version, progress=run.progress, clock=run.clock),
             run.config.nightly.retry,
             run.log,
             what="promote",

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
 from propensity.errors import DeliveryError, PropensityError
+from propensity.scratch import sweep
 from propensity.session import Progress, clock_at
 from propensity.unattended.events import Log, Logged, forget_old_logs, told
 from propensity.unattended.lock import held
@@ -111,6 +112,10 @@ def unattended(
             wait_seconds=config.nightly.wait_seconds,
         ):
             try:
+                # What a killed run worked with holds personal data; nobody else would delete it.
+                swept = sweep()
+                if swept:
+                    log.event("swept", folders=swept)
                 _do(work, run)
             except BaseException as raised:  # noqa: BLE001 - raised again below, once it is told
                 error = raised
