@@ -212,7 +212,7 @@ def _numbers(column: Any, name: str) -> npt.NDArray[np.float64]:
 
 
 def _any_infinite(column: pa.ChunkedArray) -> bool:
-    edges = pc.min_max(column).as_py()
+    edges = pc.call_function("min_max", [column]).as_py()
     return any(edge is not None and np.isinf(edge) for edge in edges.values())
 
 
