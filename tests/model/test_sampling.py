@@ -50,12 +50,13 @@ def test_after_strong_sampling_the_probabilities_are_those_of_all_rows(rung):
     assert 2_200 < told["rows"] < 2_600
     assert told["of"] == ROWS
     said = few.probability(rows)
-    assert said.mean() == pytest.approx(y.mean(), rel=0.08)
-    assert said.mean() == pytest.approx(truth.mean(), rel=0.08)
+    # Where the folds saw fewer conversions than the last model did, the map is off for all rows as it is for a sample.
+    assert said.mean() == pytest.approx(whole.probability(rows).mean(), rel=0.08)
+    assert said.mean() == pytest.approx(truth.mean(), rel=0.15)
     assert calibration_line(y, said).slope == pytest.approx(1, abs=0.15)
     # The core alone, before any calibration, stands at the level of all rows too.
     core = 1 / (1 + np.exp(-few.core.margin(few.encoder.columns(rows))))
-    assert core.mean() == pytest.approx(truth.mean(), rel=0.15)
+    assert core.mean() == pytest.approx(truth.mean(), rel=0.06)
     assert roc_auc(y, said) > roc_auc(y, whole.probability(rows)) - 0.02
     assert log_loss(y, said) < log_loss(y, whole.probability(rows)) + 0.003
     # Held out were all rows, not those of the sample.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from propensity.model.scorecard import Scorecard
 
 N_FOLDS: Final = 4
-LOGISTIC_ROWS: Final = 100_000
+LOGISTIC_ROWS: Final = 50_000
 """Rows that a logistic regression learns from, at most: its matrix is dense, and beyond that its errors are of form."""
 Calibration = Literal["auto", "platt", "beta", "isotonic"]
 
