@@ -85,7 +85,7 @@ def resident() -> int:
 
 
 class Watch(threading.Thread):
-    """Looks at the main thread's stack and at memory."""
+    """Looks at the main thread's stack and at memory; says on stderr when memory is 50 MB higher than ever before."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -100,11 +100,13 @@ class Watch(threading.Thread):
             here, now = self._stack(), resident()
             self.looks[here] += 1
             self.highest[here] = max(self.highest[here], now)
+            if now // (50 * MB) > self.peak // (50 * MB):
+                print(f"{now // MB} MB at {here}", file=sys.stderr)
             if now > self.peak:
                 self.peak, self.where = now, here
 
     def _stack(self) -> str:
-        frame, found = sys._current_frames().get(self.main), list[str]()  # noqa: SLF001
+        frame, found = sys._current_frames().get(self.main), list[str]()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         while frame is not None:
             if "propensity" in frame.f_code.co_filename and "benchmarks" not in frame.f_code.co_filename:
                 found.append(f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_name}")
@@ -114,7 +116,7 @@ class Watch(threading.Thread):
 
 def main() -> None:
     """Measure one training."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--features", type=int, default=100)
     parser.add_argument("--share", type=float, default=0.015, help="of snapshots that convert")

@@ -105,7 +105,7 @@ def test_rows_by_column_are_those_of_the_matrix_and_share_the_table_s_memory():
         taken = columns.take(rows)
         assert taken.shape == (rows.size, 5)
         np.testing.assert_array_equal(
-            np.vstack([np.empty((0, 5)), *(block for _, block in taken.blocks(1))]), matrix[rows]
+            np.vstack([np.empty((0, 5)), *(block.copy() for _, block in taken.blocks(1))]), matrix[rows]
         )
     assert columns.table.column(0).chunk(0).buffers()[1].address == table["a"].chunk(0).buffers()[1].address
     with pytest.raises(ValueError, match="infinity"):

@@ -56,10 +56,12 @@ class Columns:
         return Columns(self.table.take(pa.array(rows, pa.int64())), rows.size)
 
     def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[tuple[slice, Matrix]]:
-        """Go through the rows, so many at a time: where they stand, and their matrix, column-major."""
+        """Go through the rows, so many at a time: where they stand, and their matrix, column-major; the next overwrites it."""
+        block = np.empty((0, 0))
         for start in range(0, self.rows, rows):
             part, end = self.table.slice(start, rows), min(start + rows, self.rows)
-            block = np.empty((end - start, part.num_columns), order="F")
+            if len(block) != end - start:
+                block = np.empty((end - start, part.num_columns), order="F")
             for i, column in enumerate(part.columns):
                 block[:, i] = as_float64(column)
             yield slice(start, end), block
@@ -73,3 +75,14 @@ def as_float64(column: pa.ChunkedArray) -> Matrix:
     """Return (n,) numbers of an Arrow column, NaN where null; whole numbers beyond 2^53 are rounded, as LightGBM does."""
     values: Any = pc.cast(column, pa.float64(), safe=False).to_numpy()
     return values
+
+
+def any_infinite(column: pa.ChunkedArray) -> bool:
+    """Whether a value of a column of floats is infinite."""
+    width = np.float64 if column.type == pa.float64() else np.float32
+    for chunk in filter(len, column.chunks):
+        values = np.frombuffer(chunk.buffers()[1], dtype=width)[chunk.offset : chunk.offset + len(chunk)]
+        # What lies under a null is anything; only then is it worth to look which values there are.
+        if np.isinf(values).any() and np.isinf(chunk.drop_null().to_numpy()).any():
+            return True
+    return False

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pat
 
-from propensity.model.columns import Columns, as_float64
+from propensity.model.columns import Columns, any_infinite, as_float64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +95,7 @@ class Encoder:
         for i, (name, kind) in enumerate(zip(self.names, self.kinds, strict=True)):
             column = _column(X, i)
             if kind == "number" and isinstance(column, pa.ChunkedArray) and _readable(column.type):
-                if pat.is_floating(column.type) and _any_infinite(column):
+                if pat.is_floating(column.type) and any_infinite(column):
                     raise _infinite(name)
                 found.append(column)
             else:
@@ -209,11 +209,6 @@ def _numbers(column: Any, name: str) -> npt.NDArray[np.float64]:
     if np.isinf(values).any():
         raise _infinite(name)
     return values
-
-
-def _any_infinite(column: pa.ChunkedArray) -> bool:
-    edges = pc.call_function("min_max", [column]).as_py()
-    return any(edge is not None and np.isinf(edge) for edge in edges.values())
 
 
 def _infinite(name: str) -> ValueError:
