@@ -15,19 +15,20 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import lightgbm as lgb
 import numpy as np
 from training_memory import made
 
 from propensity.model.bundle import Bundle, FeatureColumn, assembled
 from propensity.model.calibration import Platt
-from propensity.model.classifier import PropensityClassifier
 from propensity.model.cores import Boosted
+from propensity.model.encoding import Encoder
 from propensity.model.tiers import Tiers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import lightgbm as lgb
+    from propensity.features.frame import FeatureFrame
 
 TOP = 3
 
@@ -86,11 +87,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     frame = made(asked.rows, asked.features, share=0.015)
-    few = frame.values.slice(0, asked.learn_from)
-    model = PropensityClassifier(max_trees=1, n_folds=2).fit(few, frame.y[: asked.learn_from])
-    booster = _grown(model, few, frame.y[: asked.learn_from], asked.trees)
-    bundle = _bundle(booster, model, frame)
-    table, matrix = frame.values, model.encoder_.encode(frame.values)
+    booster, bundle = grown(frame, asked.learn_from, asked.trees)
+    table, matrix = frame.values, Encoder.learn(frame.values.slice(0, asked.learn_from)).encode(frame.values)
     rows = np.ascontiguousarray(matrix)
     raw, ours, again = (lambda: booster.predict(rows, raw_score=True, num_threads=1),
                         lambda: bundle.margin(table, threads=1),
@@ -135,22 +133,20 @@ def main() -> None:
     )  # fmt: skip
 
 
-def _grown(model: PropensityClassifier, rows: Any, y: np.ndarray, trees: int) -> lgb.Booster:
-    import lightgbm  # noqa: PLC0415
-
-    matrix = model.encoder_.encode(rows)
+def grown(frame: FeatureFrame, learn_from: int, trees: int) -> tuple[lgb.Booster, Bundle]:
+    """Trees on the first rows of a frame, raw and as a bundle."""
+    rows, y = frame.values.slice(0, learn_from), frame.y[:learn_from]
+    encoder = Encoder.learn(rows)
     params = {"objective": "binary", "verbosity": -1, "num_leaves": 10, "learning_rate": 0.05, "feature_fraction": 0.25,
               "extra_trees": True, "lambda_l2": 10.0, "seed": 0, "num_threads": 1, "deterministic": True}  # fmt: skip
-    data = lightgbm.Dataset(matrix, label=y, categorical_feature=list(model.encoder_.category_positions))
-    return lightgbm.train(params, data, num_boost_round=trees)
-
-
-def _bundle(booster: lgb.Booster, model: PropensityClassifier, frame: Any) -> Bundle:
+    data = lgb.Dataset(encoder.encode(rows), label=y, categorical_feature=list(encoder.category_positions))
+    booster = lgb.train(params, data, num_boost_round=trees)
     columns = [FeatureColumn(f.name, kind=f.kind) for f in frame.features]
-    return assembled(
-        Boosted.of(booster), Platt(), model.encoder_, columns, tiers=Tiers(0.5, 0.3, 0.1), horizon_days=30,
+    bundle = assembled(
+        Boosted.of(booster), Platt(), encoder, columns, tiers=Tiers(0.5, 0.3, 0.1), horizon_days=30,
         spec_hash="hash", metadata={},
     )  # fmt: skip
+    return booster, bundle
 
 
 if __name__ == "__main__":
