@@ -70,6 +70,13 @@ def recipe_warnings(trained: Trained) -> tuple[str, ...]:
             f"there is no forward test: {int(trained.test.y.sum()):,} conversions among its {len(trained.test):,} snapshots; "
             "nothing says how good this model is"
         )
+    sample = trained.final.metadata.get("sampled")
+    if sample is not None:
+        found.append(
+            f"the model learned from {sample['rows']:,} of {sample['of']:,} snapshots ({sample['conversions']:,} of "
+            f"{sample['of_conversions']:,} conversions), weighted so that they stand for all; calibration and the forward test "
+            "saw every snapshot"
+        )
     if trained.split.kind == "random":
         found.append("train and test were split at random: the figures say nothing of the future")
     return tuple(found)

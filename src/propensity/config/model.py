@@ -92,6 +92,12 @@ class ModelConfig(Model):
         default=False,
         description="also judge the chosen model without the features of what reps did: their attention is not the lead's merit",
     )
+    most_rows: Whole = Field(
+        default=2_000_000,
+        ge=1_000,
+        description="snapshots that trees learn from, at most: of more, all conversions and a sample of the others, weighted so "
+        "that they stand for all; calibration, metrics and the forward test see every snapshot",
+    )
     seed: Whole = Field(default=0, ge=0, lt=2**31, description="of every random draw")
     resamples: Whole = Field(
         default=400, ge=50, le=100_000, description="bootstrap resamples behind each interval"

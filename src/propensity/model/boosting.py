@@ -9,11 +9,13 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
+from propensity.model.cores.boosted import margin_of
 from propensity.model.inputs import directions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from propensity.model.columns import Columns
     from propensity.model.encoding import Encoder
     from propensity.model.folds import Fold
 
@@ -36,25 +38,54 @@ _PASSED: Final = (
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded training data: matrix (n, f), labels (n,) of 0 and 1, weights (n,) or None."""
+    """Encoded training data.
 
-    matrix: Floats
+    Attributes
+    ----------
+    columns : (n, f) the rows. y : (n,) labels, 0 and 1. weights : (n,), or None for 1.
+    categories : positions of the category columns.
+    sampled : (n,) what the trees learn by: the weight of a row that was drawn, 0 of one that was not; None for all rows.
+    """
+
+    columns: Columns
     y: npt.NDArray[np.int64]
     weights: Floats | None
     categories: tuple[int, ...]
-    names: tuple[str, ...] | None
+    sampled: Floats | None = None
 
-    def dataset(
-        self, rows: npt.NDArray[np.int64] | None = None, reference: lgb.Dataset | None = None
+    def drawn(self, rows: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64] | None:
+        """Return those of some rows, or of all, that trees learn from; None for all."""
+        if self.sampled is None:
+            return rows
+        return np.flatnonzero(self.sampled > 0) if rows is None else rows[self.sampled[rows] > 0]
+
+    def to_learn(self, rows: npt.NDArray[np.int64] | None = None) -> lgb.Dataset:
+        """Return LightGBM's data of some rows, or all, as far as they were drawn.
+
+        Bins are those of the very rows: bins shared by all folds would tell a fold how the values lie that it must
+        not know yet.
+        """
+        weights = self.weights
+        if self.sampled is not None:
+            weights = self.sampled if weights is None else weights * self.sampled
+        return self._dataset(self.drawn(rows), weights)
+
+    def to_judge(self, rows: npt.NDArray[np.int64], reference: lgb.Dataset) -> lgb.Dataset:
+        """Return LightGBM's data of some rows in the bins of what was learned from."""
+        return self._dataset(rows, self.weights, reference)
+
+    def _dataset(
+        self,
+        rows: npt.NDArray[np.int64] | None,
+        weights: Floats | None,
+        reference: lgb.Dataset | None = None,
     ) -> lgb.Dataset:
-        """Return LightGBM's data of some rows, or all."""
         pick: Any = slice(None) if rows is None else rows
         return lgb.Dataset(
-            self.matrix[pick],
+            (self.columns if rows is None else self.columns.take(rows)).table,
             label=self.y[pick],
-            weight=None if self.weights is None else self.weights[pick],
+            weight=None if weights is None else weights[pick],
             reference=reference,
-            feature_name="auto" if self.names is None else list(self.names),
             categorical_feature=list(self.categories),
         )
 
@@ -110,8 +141,8 @@ def suited(params: Mapping[str, Any], rows: int) -> dict[str, Any]:
 
 
 def train(params: Mapping[str, Any], data: Rows, n_trees: int) -> lgb.Booster:
-    """Return a booster of at most `n_trees` trees on all rows."""
-    return lgb.train(dict(params), data.dataset(), num_boost_round=n_trees)
+    """Return a booster of at most `n_trees` trees on all rows, or all that were drawn."""
+    return lgb.train(dict(params), data.to_learn(), num_boost_round=n_trees)
 
 
 def learn_trees(
@@ -131,9 +162,10 @@ def learn_trees(
     boosters: list[lgb.Booster] = []
     mass: list[float] = []
     for fold in folds:
-        train_set = data.dataset(fold.train)
-        booster = lgb.Booster(params=suited(params, fold.train.size), train_set=train_set)
-        booster.add_valid(data.dataset(fold.valid, reference=train_set), "valid")
+        train_set, learned = data.to_learn(fold.train), data.drawn(fold.train)
+        rows = fold.train.size if learned is None else learned.size
+        booster = lgb.Booster(params=suited(params, rows), train_set=train_set)
+        booster.add_valid(data.to_judge(fold.valid, train_set), "valid")
         boosters.append(booster)
         mass.append(float(fold.valid.size if data.weights is None else data.weights[fold.valid].sum()))
     curve: list[float] = []
@@ -153,7 +185,7 @@ def learn_trees(
             break
     n_trees = best + 1
     margins = tuple(
-        np.asarray(b.predict(data.matrix[f.valid], raw_score=True, num_iteration=rounds), dtype=np.float64)
+        margin_of(b, data.columns.take(f.valid), num_iteration=rounds)
         for b, f, rounds in zip(boosters, folds, grown[best], strict=True)
     )
     return FoldsOutcome(n_trees, tuple(curve), margins)

@@ -21,7 +21,7 @@ from propensity.errors import BundleError, FeatureMismatch
 from propensity.model import files
 from propensity.model.calibration import Calibrator, calibrator_from_dict
 from propensity.model.cores import Boosted, Core, core_from_dict
-from propensity.model.encoding import Encoder, Kind, Matrix, kind_of
+from propensity.model.encoding import Encoder, Kind, kind_of
 from propensity.model.intervals import Intervals
 from propensity.model.tiers import Tiers
 
@@ -113,7 +113,7 @@ class Bundle:
 
         `threads` 0 is what OpenMP offers; the result does not depend on it.
         """
-        return self._fitting().margin(self._encoded(table), threads=threads)
+        return self._fitting().margin(self._encoder.columns(self._own(table)), threads=threads)
 
     def probability(self, margin: npt.ArrayLike) -> Floats:
         """Return (n,) calibrated probabilities."""
@@ -121,7 +121,7 @@ class Bundle:
 
     def contributions(self, table: pa.Table, *, threads: int = 0) -> Floats:
         """Return (n, features) parts of the margin, without its base (`core.base`)."""
-        return self._fitting().contributions(self._encoded(table), threads=threads)
+        return self._fitting().contributions(self._encoder.encode(self._own(table)), threads=threads)
 
     def by_concept(self, contributions: Floats) -> dict[str, Floats]:
         """Sum (n, features) contributions to (n,) per concept; keys in the order of `concepts`."""
@@ -215,13 +215,14 @@ class Bundle:
     def _encoder(self) -> Encoder:
         return Encoder(self.names, tuple(f.kind for f in self.features), self.categories)
 
-    def _encoded(self, table: pa.Table) -> Matrix:
+    def _own(self, table: pa.Table) -> pa.Table:
+        """The model's columns, in its order."""
         schema, names = table.schema, set(table.column_names)
         here = {
             f.name: _found_kind(schema.field(f.name).type, f.kind) for f in self.features if f.name in names
         }
         self.check(here)
-        return self._encoder.encode(table.select(list(self.names)))
+        return table.select(list(self.names))
 
     def _contents(self) -> dict[str, bytes]:
         described = {

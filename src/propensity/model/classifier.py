@@ -27,7 +27,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from propensity import markup
 from propensity.model.boosting import FoldsOutcome, Rows, learn_trees, parameters, suited, train
 from propensity.model.calibration import Calibrator, Platt, fit_calibrator
-from propensity.model.encoding import Encoder, Matrix
+from propensity.model.cores.boosted import margin_of
+from propensity.model.encoding import Encoder
 from propensity.model.folds import FOLDS_FROM, Fold, Recipe, as_series, learning_folds, time_axis
 from propensity.model.inputs import checked_labels, group_codes, same_length
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import lightgbm as lgb
+
+    from propensity.model.columns import Columns
 
 Floats = npt.NDArray[np.float64]
 FIXED_TREES: Final = 20
@@ -234,16 +237,46 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
             One class only, infinity, a column that is neither number nor text, or arguments that do not
             fit together.
         """
+        return self._learn(X, y, as_of, groups, gap, sample_weight=sample_weight)
+
+    def fit_sample(
+        self, X: Any, y: Any, drawn: Floats | None, *, as_of: Any = None, groups: Any = None, gap: Any = None
+    ) -> PropensityClassifier:
+        """Learn trees from a sample of the rows; number of trees and calibration from all rows that these did not see.
+
+        Parameters
+        ----------
+        drawn : (n,) how many rows each stands for, 0 for one that no tree sees (`sampling.Sample.weights`); None: all.
+        X, y, as_of, groups, gap : as `fit` takes them.
+
+        Raises
+        ------
+        ValueError
+            As `fit`.
+        """
+        return self._learn(X, y, as_of, groups, gap, drawn=drawn)
+
+    def _learn(
+        self,
+        X: Any,
+        y: Any,
+        as_of: Any,
+        groups: Any,
+        gap: Any,
+        *,
+        sample_weight: Any = None,
+        drawn: Floats | None = None,
+    ) -> PropensityClassifier:
         rows = self._checked_rows(X, reset=True)
         self.classes_, codes, weights = checked_labels(rows, y, sample_weight)
         kept = np.flatnonzero(weights > 0) if weights is not None else np.arange(codes.size)
         encoder = Encoder.learn(rows)
         data = Rows(
-            matrix=encoder.encode(rows)[kept],
+            columns=encoder.columns(rows).take(kept),
             y=codes[kept],
             weights=None if weights is None else weights[kept],
             categories=encoder.category_positions,
-            names=None,
+            sampled=None if drawn is None else drawn[kept],
         )
         params = self._params(encoder)
         self.gap_ = gap if gap is not None else getattr(as_of, "attrs", {}).get("gap")
@@ -252,7 +285,8 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
             outcome = learn_trees(params, data, folds, max_trees=self.max_trees, patience=self.patience)
             self.oof_, calibrator = self._calibrated(outcome, folds, data, kept)
             self.n_trees_, self.curve_ = outcome.n_trees, outcome.curve
-            params = suited(params, data.y.size)
+            learned = data.drawn()
+            params = suited(params, data.y.size if learned is None else learned.size)
         else:
             self.oof_, calibrator = None, Platt()
             self.n_trees_, self.curve_ = min(FIXED_TREES, self.max_trees), ()
@@ -265,10 +299,7 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_margin(self, X: Any) -> Floats:
         """Return (n,) log odds before calibration; they order ties of the calibrated probability."""
-        return np.asarray(
-            self.booster_.predict(self._encoded(X), raw_score=True, num_threads=self._threads()),
-            dtype=np.float64,
-        )
+        return margin_of(self.booster_, self._by_column(X), num_threads=self._threads())
 
     def predict_proba(self, X: Any) -> Floats:
         """Return (n, 2) calibrated probabilities, columns as `classes_`."""
@@ -283,12 +314,14 @@ class PropensityClassifier(ClassifierMixin, BaseEstimator):
 
     def contributions(self, X: Any) -> Floats:
         """Return (n, f) parts of the margin by column (TreeSHAP, without the base value)."""
-        found = self.booster_.predict(self._encoded(X), pred_contrib=True, num_threads=self._threads())
+        check_is_fitted(self)
+        matrix = self.encoder_.encode(self._checked_rows(X, reset=False))
+        found = self.booster_.predict(matrix, pred_contrib=True, num_threads=self._threads())
         return np.asarray(found, dtype=np.float64)[:, :-1]
 
-    def _encoded(self, X: Any) -> Matrix:
+    def _by_column(self, X: Any) -> Columns:
         check_is_fitted(self)
-        return self.encoder_.encode(self._checked_rows(X, reset=False))
+        return self.encoder_.columns(self._checked_rows(X, reset=False))
 
     def _threads(self) -> int:
         return 1 if self.n_jobs is None else max(self.n_jobs, 0)

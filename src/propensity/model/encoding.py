@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pat
 
+from propensity.model.columns import Columns, any_infinite, as_float64
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -81,6 +83,26 @@ class Encoder:
             out[:, i] = _numbers(column, name) if kind == "number" else _codes(column, self.categories[name])
         return out
 
+    def columns(self, X: Any) -> Columns:
+        """Return what `encode` does, by column: an Arrow table's numbers are not copied.
+
+        Raises
+        ------
+        ValueError
+            As `encode`.
+        """
+        found: list[pa.ChunkedArray] = []
+        for i, (name, kind) in enumerate(zip(self.names, self.kinds, strict=True)):
+            column = _column(X, i)
+            if kind == "number" and isinstance(column, pa.ChunkedArray) and _readable(column.type):
+                if pat.is_floating(column.type) and any_infinite(column):
+                    raise _infinite(name)
+                found.append(column)
+            else:
+                values = _numbers(column, name) if kind == "number" else _codes(column, self.categories[name])
+                found.append(pa.chunked_array([values], pa.float64()))
+        return Columns.of(found, X.num_rows if isinstance(X, pa.Table) else len(X))
+
 
 def column_names(X: Any) -> tuple[str, ...]:
     """Return the column names as strings; an array's are x0, x1, ..."""
@@ -101,6 +123,11 @@ def kind_of(type_: pa.DataType) -> Kind | None:
         pat.is_integer(type_) or pat.is_floating(type_) or pat.is_decimal(type_) or pat.is_boolean(type_)
     )
     return "number" if numeric or pat.is_null(type_) else None
+
+
+def _readable(type_: pa.DataType) -> bool:
+    """Whether LightGBM reads the column as it is."""
+    return pat.is_integer(type_) or pat.is_float32(type_) or pat.is_float64(type_)
 
 
 def _is_text(type_: pa.DataType) -> bool:
@@ -167,7 +194,7 @@ def _numbers(column: Any, name: str) -> npt.NDArray[np.float64]:
     if isinstance(column, pa.ChunkedArray):
         if kind_of(column.type) != "number":
             raise ValueError(f"Column {name!r} was numbers at fit and is {column.type} now.")
-        values = pc.cast(column, pa.float64()).to_numpy()
+        values = as_float64(column)
     else:
         try:
             values = (
@@ -180,11 +207,15 @@ def _numbers(column: Any, name: str) -> npt.NDArray[np.float64]:
         except (TypeError, ValueError) as e:
             raise ValueError(f"Column {name!r} was numbers at fit and holds {column.dtype} now: {e}") from e
     if np.isinf(values).any():
-        raise ValueError(
-            f"Column {name!r} holds infinity. Input may hold NaN for a missing value, never inf: "
-            "make it null where it is computed."
-        )
+        raise _infinite(name)
     return values
+
+
+def _infinite(name: str) -> ValueError:
+    return ValueError(
+        f"Column {name!r} holds infinity. Input may hold NaN for a missing value, never inf: "
+        "make it null where it is computed."
+    )
 
 
 def _codes(column: Any, values: Sequence[str]) -> npt.NDArray[np.float64]:

@@ -18,6 +18,7 @@ from propensity.model.cores.points import knowing
 from propensity.model.encoding import Encoder
 from propensity.model.folds import Fold, Recipe, learning_folds, time_axis
 from propensity.model.inputs import group_codes
+from propensity.model.sampling import Sample, sampled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from propensity.model.scorecard import Scorecard
 
 N_FOLDS: Final = 4
+LOGISTIC_ROWS: Final = 50_000
+"""Rows that a logistic regression learns from, at most: its matrix is dense, and beyond that its errors are of form."""
 Calibration = Literal["auto", "platt", "beta", "isotonic"]
 
 
@@ -46,6 +49,8 @@ class Lesson:
     folds, recipe : see `folds.learning_folds`; the classifier makes the very same.
     threads : 0 for all.
     calibration : see `calibration.fit_calibrator`; the same for every rung.
+    most_rows : that trees learn from.
+    places : see `sampling.sampled`; None where no rung samples.
     """
 
     table: pa.Table
@@ -58,6 +63,8 @@ class Lesson:
     recipe: Recipe
     threads: int
     calibration: Calibration = "auto"
+    most_rows: int | None = None
+    places: Floats | None = None
 
     @classmethod
     def of(  # noqa: PLR0913 - each is a fact of the rows, or a choice of the recipe
@@ -72,14 +79,25 @@ class Lesson:
         seed: int = 0,
         threads: int = 0,
         calibration: Calibration = "auto",
+        most_rows: int | None = None,
+        places: Floats | None = None,
     ) -> Lesson:
-        """Encode the rows and lay the folds."""
+        """Encode the rows and lay the folds; `places` are needed for more rows than `LOGISTIC_ROWS` or `most_rows`."""
         encoder = Encoder.learn(table)
         data = Encoded.of(encoder, table, y)
         axis, width = (None, 0.0) if time is None else time_axis(time, gap)
         codes = group_codes(groups, data.y.size)
         folds, recipe = learning_folds(data.y, axis, codes, n_folds=n_folds, gap=width, seed=seed)
-        return cls(table, time, gap, groups, encoder, data, folds, recipe, threads, calibration)
+        return cls(
+            table, time, gap, groups, encoder, data, folds, recipe, threads, calibration, most_rows, places
+        )
+
+    def sample(self, most: int | None, rows: npt.NDArray[np.int64] | None = None) -> Sample | None:
+        """Draw about `most` of some rows, or of all; None where all are learned from."""
+        y = self.data.y if rows is None else self.data.y[rows]
+        if most is None or self.places is None:
+            return None
+        return sampled(y, self.places if rows is None else self.places[rows], most)
 
     @property
     def held_out(self) -> npt.NDArray[np.int64]:
@@ -137,8 +155,8 @@ class Learned:
 
     def probability(self, table: pa.Table, *, threads: int = 0) -> Floats:
         """Return (n,) probabilities of a table that holds the encoder's columns."""
-        matrix = self.encoder.encode(table.select(list(self.encoder.names)))
-        return self.calibrator.transform(self.core.margin(matrix, threads=threads))
+        rows = self.encoder.columns(table.select(list(self.encoder.names)))
+        return self.calibrator.transform(self.core.margin(rows, threads=threads))
 
 
 def learn_base_rate(lesson: Lesson) -> Learned:
@@ -172,7 +190,7 @@ def learn_scorecard(lesson: Lesson, scorecard: Scorecard) -> Learned:
 def learn_naive_bayes(lesson: Lesson) -> Learned:
     """Learn by counting."""
     margins = [
-        NaiveBayes.fit(lesson.data.take(fold.train)).margin(lesson.data.matrix[fold.valid])
+        NaiveBayes.fit(lesson.data.take(fold.train)).margin(lesson.data.part(fold.valid))
         for fold in lesson.folds
     ]
     return _calibrated("naive_bayes", NaiveBayes.fit(lesson.data), lesson, margins, {})
@@ -191,8 +209,10 @@ def learn_logistic(lesson: Lesson) -> Learned:
         by_ridge = [[path[r] for path in paths] for r in range(len(RIDGES))]
         losses = [_log_loss(np.concatenate(margins), lesson.y_held_out) for margins in by_ridge]
         best = int(np.argmin(losses))
-        (core,) = Design(lesson.data).path([RIDGES[best]])
-    return _calibrated("logistic", core, lesson, by_ridge[best], {"ridge": RIDGES[best]})
+        every = lesson.sample(_logistic_rows(lesson))
+        (core,) = Design(_taken(lesson, every)).path([RIDGES[best]])
+    facts = {"ridge": RIDGES[best], **_told(lesson, every)}
+    return _calibrated("logistic", core, lesson, by_ridge[best], facts)
 
 
 def learn_lightgbm(
@@ -210,10 +230,21 @@ def learn_lightgbm(
         A parameter that it does not have, or a value that it cannot take.
     """
     classifier = PropensityClassifier(n_jobs=lesson.threads or -1).set_params(**params)
-    classifier.fit(
-        lesson.table, lesson.data.y, as_of=lesson.time, groups=lesson.groups, gap=lesson.gap or None
+    every = lesson.sample(lesson.most_rows)
+    classifier.fit_sample(
+        lesson.table,
+        lesson.data.y,
+        None if every is None else every.weights,
+        as_of=lesson.time,
+        groups=lesson.groups,
+        gap=lesson.gap or None,
     )
-    found = {"n_trees": classifier.n_trees_, "lightgbm": lgb.__version__, **(facts or {})}
+    found = {
+        "n_trees": classifier.n_trees_,
+        "lightgbm": lgb.__version__,
+        **_told(lesson, every),
+        **(facts or {}),
+    }
     oof = classifier.oof_
     forecast = None if oof is None else oof.after
     held_out = None if oof is None else HeldOut(oof.index, oof.fold, oof.margin)
@@ -251,8 +282,26 @@ def _calibrated(
 
 def _path(lesson: Lesson, fold: Fold) -> list[Floats]:
     """Margins of the validation part, one array a ridge."""
-    valid = lesson.data.matrix[fold.valid]
-    return [core.margin(valid) for core in Design(lesson.data.take(fold.train)).path(RIDGES)]
+    valid, most = lesson.data.part(fold.valid), _logistic_rows(lesson)
+    learned = _taken(lesson, lesson.sample(most, fold.train), fold.train)
+    return [core.margin(valid) for core in Design(learned).path(RIDGES)]
+
+
+def _logistic_rows(lesson: Lesson) -> int:
+    return min(LOGISTIC_ROWS, LOGISTIC_ROWS if lesson.most_rows is None else lesson.most_rows)
+
+
+def _taken(lesson: Lesson, sample: Sample | None, rows: npt.NDArray[np.int64] | None = None) -> Encoded:
+    """Some rows of the lesson, or all, as far as they were drawn."""
+    if sample is None:
+        return lesson.data if rows is None else lesson.data.take(rows)
+    kept = sample.rows
+    return lesson.data.take(kept if rows is None else rows[kept], sample.weights[kept])
+
+
+def _told(lesson: Lesson, sample: Sample | None) -> dict[str, Any]:
+    """What a rung that learned from a sample says of it."""
+    return {} if sample is None else {"sampled": sample.described(lesson.data.y)}
 
 
 def _log_loss(margin: Floats, y: npt.NDArray[np.int64]) -> float:

@@ -158,8 +158,12 @@ def _done(optuna: Any, study: Any) -> int:
 
 def _identity(lesson: Lesson, base: Mapping[str, Any]) -> str:
     """Name the study after what its figures rest on."""
-    content = hashlib.sha256(np.asfortranarray(lesson.data.matrix).tobytes(order="F"))
+    content = hashlib.sha256()
+    for column in range(lesson.data.matrix.shape[1]):
+        content.update(lesson.data.matrix[:, column].tobytes())
     content.update(lesson.data.y.tobytes())
+    drawn = lesson.sample(lesson.most_rows)
+    content.update(b"" if drawn is None else drawn.weights.tobytes())
     for fold in lesson.folds:
         content.update(fold.train.tobytes() + fold.valid.tobytes())
     content.update(json.dumps([SPACE, sorted(base.items())], default=str).encode())
@@ -182,7 +186,10 @@ def _judged(trial: Any, lesson: Lesson, chosen: Mapping[str, Any], late: Callabl
             raise _OutOfTimeError
 
     categories = lesson.encoder.category_positions
-    rows = Rows(lesson.data.matrix, lesson.data.y, None, categories, None)
+    drawn = lesson.sample(lesson.most_rows)
+    rows = Rows(
+        lesson.data.columns, lesson.data.y, None, categories, None if drawn is None else drawn.weights
+    )
     params = parameters(chosen, lesson.encoder, seed=int(chosen["random_state"]), threads=lesson.threads)
     total, seen = 0.0, 0
     for number, fold in enumerate(folds_to_tune_on(lesson)):

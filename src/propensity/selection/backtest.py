@@ -246,8 +246,8 @@ def _lists_of_one_training(
     found: list[_Made] = []
     for origin in origins:
         values = frame.values.take(pa.array(origin.listed))
-        matrix = learned.encoder.encode(values.select(list(learned.encoder.names)))
-        margin = learned.core.margin(matrix, threads=1)
+        rows = learned.encoder.columns(values.select(list(learned.encoder.names)))
+        margin = learned.core.margin(rows, threads=1)
         past = PastList(
             name=origin.name,
             as_of=origin.at,

@@ -18,6 +18,7 @@ import numpy as np
 from propensity.errors import ConfigError
 from propensity.model.classifier import PropensityClassifier
 from propensity.model.rungs import (
+    LOGISTIC_ROWS,
     N_FOLDS,
     Learned,
     Lesson,
@@ -27,6 +28,7 @@ from propensity.model.rungs import (
     learn_naive_bayes,
     learn_scorecard,
 )
+from propensity.model.sampling import places_of
 from propensity.model.scorecard import DEFAULT, Scorecard
 from propensity.model.tuning import folds_to_tune_on, tune
 from propensity.stats.bootstrap import Difference, paired
@@ -130,7 +132,16 @@ def lesson_of(frame: FeatureFrame, config: Config, *, dated: bool) -> Lesson:
         seed=int(params["random_state"]),
         threads=config.engine.threads or 0,
         calibration=params.get("calibration", "auto"),
+        most_rows=config.model.most_rows,
+        places=places_in(frame) if len(frame) > min(LOGISTIC_ROWS, config.model.most_rows) else None,
     )
+
+
+def places_in(frame: FeatureFrame) -> npt.NDArray[np.float64]:
+    """Where each snapshot (rows,) stands in the line of those that are sampled: by lead and time, wherever it lies."""
+    times = frame.table["time_order"].to_pylist()
+    leads = frame.table["lead_id"].to_pylist()
+    return places_of(f"{lead}\x1f{time}" for lead, time in zip(leads, times, strict=True))
 
 
 def recipe_params(frame: FeatureFrame, config: Config) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def train_and_judge(
     """
     _refuse_one_outcome(frame, config)
     split = _split_or_none(frame, config, dated=dated)
-    past, test = frame.take(split.past), frame.take(split.test)
+    past, test = _part(frame, split.past), _part(frame, split.test)
     ladder = climb(past, config, dated=dated)
     judgeable = 0 < int(test.y.sum()) < len(test)
     if not judgeable and not ladder.scarce:
@@ -149,6 +149,14 @@ def train_and_judge(
     held = stability(past, test, probability, dated=dated) if judgeable else None
     importance = _importance(final, frame)
     return Trained(judged, final, evaluations, test, probability, split, importance, ladder, held, rolling)
+
+
+def _part(frame: FeatureFrame, rows: npt.NDArray[np.bool_]) -> FeatureFrame:
+    """The rows where `rows` is true; not copied where they lie side by side, as in the order of time they do."""
+    place = np.flatnonzero(rows)
+    if place.size and place[-1] - place[0] + 1 == place.size:
+        return replace(frame, table=frame.table.slice(int(place[0]), place.size))
+    return frame.take(rows)
 
 
 def _split_or_none(frame: FeatureFrame, config: Config, *, dated: bool) -> Split:

@@ -11,10 +11,11 @@ import numpy as np
 
 from propensity.errors import BundleError
 from propensity.model import files
+from propensity.model.columns import Columns
 
 if TYPE_CHECKING:
+    from propensity.model.columns import Matrix, Readable
     from propensity.model.cores.core import Floats
-    from propensity.model.encoding import Matrix
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,9 @@ class Boosted:
         """The expected margin over the rows trained on, in log odds."""
         return float(self._explained(np.full((1, self.width), np.nan), 1)[0, -1])
 
-    def margin(self, matrix: Matrix, *, threads: int = 0) -> Floats:
+    def margin(self, matrix: Readable, *, threads: int = 0) -> Floats:
         """Return (n,) log odds."""
-        found = self._booster.predict(matrix, raw_score=True, num_threads=threads)
-        return np.asarray(found, dtype=np.float64)
+        return margin_of(self._booster, matrix, num_threads=threads)
 
     def contributions(self, matrix: Matrix, *, threads: int = 0) -> Floats:
         """Return (n, width) parts of the margin (TreeSHAP)."""
@@ -72,3 +72,13 @@ def portable(booster_text: str) -> str:
         "[num_threads: 0]" if line.startswith("[num_threads:") else line for line in parameters.split("\n")
     ]
     return head + mark + "\n".join(lines)
+
+
+def margin_of(booster: lgb.Booster, rows: Readable, **how: Any) -> Floats:
+    """Return (n,) log odds; by blocks where rows lie by column, which gives the same bits."""
+    if not isinstance(rows, Columns):
+        return np.asarray(booster.predict(rows, raw_score=True, **how), dtype=np.float64)
+    found = np.empty(rows.shape[0])
+    for place, block in rows.blocks():
+        found[place] = np.asarray(booster.predict(block, raw_score=True, **how), dtype=np.float64)
+    return found

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from propensity.model.encoding import Matrix
+from propensity.model.columns import Columns, Matrix, Readable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from propensity.model.encoding import Encoder
 
@@ -23,7 +24,7 @@ _HALF: Final = 0.5
 class Core(Protocol):
     """What turns encoded rows into log odds, before calibration; plain numbers, so that it is saved without pickle.
 
-    A matrix is (n, width) float64 as `Encoder.encode` gives it: numbers, codes of categories, NaN where unknown.
+    A matrix is (n, width) as `Encoder.encode` or `Encoder.columns` gives it: numbers, codes of categories, NaN where unknown.
     """
 
     kind: ClassVar[str]
@@ -38,7 +39,7 @@ class Core(Protocol):
         """The margin without any contribution, in log odds."""
         ...
 
-    def margin(self, matrix: Matrix, *, threads: int = 0) -> Floats:
+    def margin(self, matrix: Readable, *, threads: int = 0) -> Floats:
         """Return (n,) log odds; a row's does not depend on the other rows, nor on the threads (0: all)."""
         ...
 
@@ -57,24 +58,38 @@ class Encoded:
 
     Attributes
     ----------
-    matrix : (n, f) float64, NaN unknown.
+    matrix : (n, f), NaN unknown.
     y : (n,) int64 labels, 0 and 1.
     levels : per column its number of categories; 0 for a number.
+    weights : (n,) how many rows each stands for; None for itself alone.
     """
 
-    matrix: Matrix
+    matrix: Readable
     y: npt.NDArray[np.int64]
     levels: tuple[int, ...]
+    weights: Floats | None = None
 
     @classmethod
     def of(cls, encoder: Encoder, rows: Any, y: npt.ArrayLike) -> Encoded:
         """Encode a table of the encoder's columns, with its labels (n,)."""
         levels = tuple(len(encoder.categories.get(name, ())) for name in encoder.names)
-        return cls(encoder.encode(rows), np.asarray(y, dtype=np.int64), levels)
+        return cls(encoder.columns(rows), np.asarray(y, dtype=np.int64), levels)
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Encoded:
-        """Return some rows, by number."""
-        return Encoded(self.matrix[rows], self.y[rows], self.levels)
+    @property
+    def columns(self) -> Columns:
+        """The rows by column."""
+        if isinstance(self.matrix, Columns):
+            return self.matrix
+        found = [pa.chunked_array([column], pa.float64()) for column in self.matrix.T]
+        return Columns.of(found, len(self.matrix))
+
+    def take(self, rows: npt.NDArray[np.int64], weights: Floats | None = None) -> Encoded:
+        """Return some rows, by number, with their weights (m,) where they stand for more than themselves."""
+        return Encoded(self.part(rows), self.y[rows], self.levels, weights)
+
+    def part(self, rows: npt.NDArray[np.int64]) -> Readable:
+        """Return the matrix of some rows, by number."""
+        return self.matrix.take(rows) if isinstance(self.matrix, Columns) else self.matrix[rows]
 
 
 def base_log_odds(y: npt.NDArray[Any]) -> float:
@@ -87,14 +102,14 @@ def base_log_odds(y: npt.NDArray[Any]) -> float:
     return float(np.log((conversions + _HALF) / (y.size - conversions + _HALF)))
 
 
-def added_up(base: float, contributions: Floats) -> Floats:
-    """Return base + the (n, f) contributions of each row, (n,).
+def added_up(base: float, contributions: Iterable[Floats], rows: int) -> Floats:
+    """Return base + each row's contributions, (rows,), given as (rows,) a column.
 
     Column by column: numpy's own sum over rows changes its order, and with it the last bit, with the shape.
     """
-    total = np.full(contributions.shape[0], base)
-    for column in range(contributions.shape[1]):
-        total += contributions[:, column]
+    total = np.full(rows, base)
+    for column in contributions:
+        total += column
     return total
 
 
@@ -122,7 +137,7 @@ class BaseRate:
         """The rate's log odds."""
         return self.log_odds
 
-    def margin(self, matrix: Matrix, *, threads: int = 0) -> Floats:
+    def margin(self, matrix: Readable, *, threads: int = 0) -> Floats:
         """Return (n,) equal log odds."""
         del threads
         return np.full(matrix.shape[0], self.log_odds)

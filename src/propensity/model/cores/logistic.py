@@ -13,7 +13,7 @@ from propensity.model.cores.core import Encoded, Floats, added_up
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from propensity.model.encoding import Matrix
+    from propensity.model.columns import Matrix, Readable
 
 RIDGES: Final = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Prior variances of a standardised column's coefficient, from shy to bold; the folds choose. Scikit-learn's C."""
@@ -73,9 +73,11 @@ class Logistic:
         """The margin of a lead that is average in every column."""
         return self.intercept
 
-    def margin(self, matrix: Matrix, *, threads: int = 0) -> Floats:
+    def margin(self, matrix: Readable, *, threads: int = 0) -> Floats:
         """Return (n,) log odds."""
-        return added_up(self.base, self.contributions(matrix, threads=threads))
+        del threads
+        parts = (part.of(matrix[:, i]) for i, part in enumerate(self.columns))
+        return added_up(self.base, parts, matrix.shape[0])
 
     def contributions(self, matrix: Matrix, *, threads: int = 0) -> Floats:
         """Return (n, width) log odds against the average lead."""
@@ -127,22 +129,26 @@ class Design:
 
     Numbers are standardised after asinh, unknown ones lie at the median with an indicator beside them; indicators that
     are alike share one column. A category's value has a column where at least 20 rows and one in 200 hold it; the others
-    share one. Columns without spread are left out.
+    share one. Columns without spread are left out. Weights count in means, spreads and the fit; the quartiles that a
+    number is scaled by are those of the rows as they are.
     """
 
     def __init__(self, data: Encoded) -> None:
-        self._columns: list[Floats] = []
+        self._columns: list[Floats | npt.NDArray[np.bool_]] = []
+        self._weights = data.weights
         self._indicators: dict[bytes, int] = {}
         self._blocks = [
             self._category(data.matrix[:, i], levels) if levels else self._number(data.matrix[:, i])
             for i, levels in enumerate(data.levels)
         ]
         rows = data.matrix.shape[0]
-        raw = np.column_stack(self._columns) if self._columns else np.zeros((rows, 1))
-        self._means = raw.mean(axis=0)
-        self._matrix = np.ascontiguousarray(raw - self._means)
-        self._y = data.y
+        self._matrix = np.zeros((rows, max(1, len(self._columns))))
+        for place, column in enumerate(self._columns):
+            self._matrix[:, place] = column
         self._columns = []
+        self._means = _mean(self._matrix, self._weights)
+        self._matrix -= self._means
+        self._y = data.y
 
     def path(self, ridges: Iterable[float]) -> Iterable[Logistic]:
         """Fit one after another, each from where the last ended."""
@@ -151,7 +157,7 @@ class Design:
 
         model: Any = LogisticRegression(solver="newton-cholesky", warm_start=True, max_iter=200, tol=1e-6)
         for ridge in ridges:
-            model.set_params(C=ridge).fit(self._matrix, self._y)
+            model.set_params(C=ridge).fit(self._matrix, self._y, sample_weight=self._weights)
             yield self._core(float(model.intercept_[0]), np.asarray(model.coef_[0], dtype=np.float64))
 
     def _number(self, column: Floats) -> _Block:
@@ -162,7 +168,7 @@ class Design:
         low, centre, high = np.quantile(known, (0.25, 0.5, 0.75))
         scale = next((s for s in (float(high - low), float(known.std())) if s > _FLAT), 1.0)
         z = np.where(unknown, 0.0, np.arcsinh((np.where(unknown, centre, column) - centre) / scale))
-        spread = float(z.std())
+        spread = float(z.std() if self._weights is None else _spread(z, self._weights))
         if spread <= _FLAT:
             return _Block(float(centre), scale, 0.0, None, ())
         place = self._add(z / spread)
@@ -175,7 +181,7 @@ class Design:
         pattern = np.packbits(unknown).tobytes()
         if pattern in self._indicators:
             return ()
-        self._indicators[pattern] = self._add(unknown.astype(np.float64))
+        self._indicators[pattern] = self._add(unknown)
         return (self._indicators[pattern],)
 
     def _category(self, column: Floats, levels: int) -> _Block:
@@ -187,10 +193,10 @@ class Design:
         within[common] = np.arange(common.size)
         of_row = within[codes]
         pooled = bool((of_row == common.size).any())
-        places = [self._add((of_row == k).astype(np.float64)) for k in range(common.size + pooled)]
+        places = [self._add(of_row == k) for k in range(common.size + pooled)]
         return _Block(0.0, 1.0, 1.0, within, tuple(places))
 
-    def _add(self, column: Floats) -> int:
+    def _add(self, column: Floats | npt.NDArray[np.bool_]) -> int:
         self._columns.append(column)
         return len(self._columns) - 1
 
@@ -212,6 +218,16 @@ class Design:
         return Slope(
             block.centre, block.scale, float(coefficients[place]) / block.spread, offset, missing - offset
         )
+
+
+def _mean(values: Floats, weights: Floats | None) -> Any:
+    """Return the mean over rows; by column where there are several."""
+    return values.mean(axis=0) if weights is None else np.average(values, axis=0, weights=weights)
+
+
+def _spread(values: Floats, weights: Floats) -> float:
+    """Return the weighted standard deviation of (n,) values."""
+    return float(np.sqrt(np.average((values - _mean(values, weights)) ** 2, weights=weights)))
 
 
 def _codes(column: Floats, levels: int) -> npt.NDArray[np.int64]:

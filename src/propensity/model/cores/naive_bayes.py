@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from propensity.model.encoding import Matrix
+    from propensity.model.columns import Matrix, Readable
 
 _BINS: Final = 10
 
@@ -77,9 +77,11 @@ class NaiveBayes:
         """The base rate's log odds."""
         return self.log_odds
 
-    def margin(self, matrix: Matrix, *, threads: int = 0) -> Floats:
+    def margin(self, matrix: Readable, *, threads: int = 0) -> Floats:
         """Return (n,) log odds, before calibration far too sure of themselves."""
-        return added_up(self.base, self.contributions(matrix, threads=threads))
+        del threads
+        parts = (evidence.of(matrix[:, i]) for i, evidence in enumerate(self.columns))
+        return added_up(self.base, parts, matrix.shape[0])
 
     def contributions(self, matrix: Matrix, *, threads: int = 0) -> Floats:
         """Return (n, width) log likelihood ratios."""

@@ -15,7 +15,7 @@ from propensity.model.scorecard import Scorecard
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from propensity.model.encoding import Matrix
+    from propensity.model.columns import Matrix, Readable
 
 
 @dataclass(frozen=True)
@@ -80,19 +80,33 @@ class Points:
     def points(self, matrix: Matrix) -> Floats:
         """Return (n, width) points by column."""
         found = np.zeros(matrix.shape, order="F")
-        for rule, column, codes in zip(self.scorecard.rules, self.columns, self.codes, strict=True):
-            if column is not None:
-                found[:, column] += rule.worth(matrix[:, column], codes)
+        for column, points in self._by_column(matrix).items():
+            found[:, column] = points
         return found
 
-    def margin(self, matrix: Matrix, *, threads: int = 0) -> Floats:
+    def margin(self, matrix: Readable, *, threads: int = 0) -> Floats:
         """Return (n,) log odds, up to a constant."""
-        return added_up(self.base, self.contributions(matrix, threads=threads))
+        del threads
+        parts = self._by_column(matrix)
+        return added_up(self.base, (parts[i] * self._unit for i in sorted(parts)), matrix.shape[0])
 
     def contributions(self, matrix: Matrix, *, threads: int = 0) -> Floats:
         """Return (n, width) points in log odds."""
         del threads
-        return self.points(matrix) * (math.log(2) / self.scorecard.points_to_double_odds)
+        return self.points(matrix) * self._unit
+
+    @property
+    def _unit(self) -> float:
+        """What a point is worth, in log odds."""
+        return math.log(2) / self.scorecard.points_to_double_odds
+
+    def _by_column(self, matrix: Readable) -> dict[int, Floats]:
+        found: dict[int, Floats] = {}
+        for rule, column, codes in zip(self.scorecard.rules, self.columns, self.codes, strict=True):
+            if column is not None:
+                worth = rule.worth(matrix[:, column], codes)
+                found[column] = found[column] + worth if column in found else 0.0 + worth
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON types."""
