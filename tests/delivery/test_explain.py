@@ -63,7 +63,7 @@ def test_a_listed_lead_is_told_with_place_criteria_action_and_reasons(tmp_path, 
         "Number 2 on the list of Ada; rank 3 over all",
         "Probability 25.0% (tier B), between 20.0% and 30.0%",
         "viewed pricing",
-        "Next: call, on 2026-06-01: met: need",
+        "Next: call, follow up on 2026-06-01: met: need",
         "acted twice (something to act on)",
         "works in Mining (background)",
     ):

@@ -10,6 +10,7 @@ import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -35,6 +36,7 @@ def place(tmp_path) -> PathsConfig:
         quarantine=tmp_path / "out" / "quarantine",
         reports=tmp_path,
         models=tmp_path,
+        cache=tmp_path / "cache",
     )
     for day in (1, 2):
         folder = paths.out / f"2026-06-0{day}"
@@ -203,3 +205,16 @@ def test_a_neutralised_id_and_quotes_over_lines(tmp_path):
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
     assert (csv_without(path, "=1+1").removed, path.read_bytes()) == (1, b"lead_id,name\r\nL2,=1+1\r\n")
+
+
+def test_frames_that_hold_the_person_and_lists_that_were_only_kept_are_reached(place):
+    place.cache.mkdir()
+    for name, leads in (("a", ["L1", "L2"]), ("b", ["L10"])):
+        pq.write_table(pa.table({"lead_id": leads}), place.cache / f"{name}.parquet")
+        (place.cache / f"{name}.sha256").write_text("hash")
+    kept = place.state_folder / "undelivered" / "2026-06-03"
+    night(kept, "2026-06-03T00:00:00Z", [lead("L1"), lead("L10")])
+    found = forget_lead("L1", place)
+    assert sorted(path.name for path in place.cache.iterdir()) == ["b.parquet", "b.sha256"]
+    assert "cache/a.parquet" in found.deleted
+    assert pq.read_table(kept / "scores.parquet")["lead_id"].to_pylist() == ["L10"]

@@ -37,8 +37,8 @@ def test_numbers_days_and_links_are_what_they_are(tmp_path):
     at = columns(sheet)
     assert sheet[f"{at['Probability']}2"].value == 0.5
     assert sheet[f"{at['Probability']}2"].number_format == "0.0%"
-    assert sheet[f"{at['On']}2"].value == datetime(2026, 6, 1)  # noqa: DTZ001 - a workbook knows no zone
-    assert sheet[f"{at['On']}2"].is_date
+    assert sheet[f"{at['Follow up on']}2"].value == datetime(2026, 6, 1)  # noqa: DTZ001 - a workbook knows no zone
+    assert sheet[f"{at['Follow up on']}2"].is_date
     assert sheet[f"{at['List of (UTC)']}2"].is_date
     assert sheet[f"{at['Deal value']}2"].data_type == "n"
     assert sheet[f"{at['Phone']}2"].hyperlink.target == "tel:+49301234000"
@@ -99,7 +99,7 @@ def test_libreoffice_opens_it_and_runs_nothing(tmp_path, hostile):
     assert len(rows) == len(made.HOSTILE)
     assert rows[0]["Name"] == made.HOSTILE[0]
     assert rows[0]["Probability"] == "50.0%"
-    assert rows[0]["On"] == "2026-06-01"
+    assert rows[0]["Follow up on"] == "2026-06-01"
     assert not [
         row for row in rows if any("Err:" in str(value) or "#NAME" in str(value) for value in row.values())
     ]

@@ -17,7 +17,7 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from propensity.delivery.database import forget_rows
-from propensity.delivery.lists import MANIFEST, file_entry, manifest_text, write_parquet
+from propensity.delivery.lists import MANIFEST, UNDELIVERED, file_entry, manifest_text, write_parquet
 from propensity.delivery.mentions import ANOTHER, BECAUSE, csv_without, mentions, named_as_same
 from propensity.errors import DeliveryError, UsageError
 from propensity.scoring.feedback import DO_NOT_CALL, FEEDBACK
@@ -111,12 +111,15 @@ def forget_lead(
         done.found.rows |= rows
         done.found.altered += altered
     try:
-        renamed = dict(_nights(done, [*_folders(paths.out), *more]))
+        kept = paths.state_folder / UNDELIVERED
+        renamed = dict(_nights(done, [*_folders(paths.out), *_folders(kept), *more]))
         _ledger(done, paths.ledger / NIGHTS, renamed)
         for path in sorted((paths.ledger / FEEDBACK).glob("*.parquet")):
             _report_file(done, path)
         for path in sorted(paths.quarantine.glob("*.csv")):
             done.csv(path, f"{paths.quarantine.name}/{path.name}", loose=True)
+        for path in sorted(paths.cache.glob("*.parquet")) if paths.cache is not None else ():
+            done.frame(path, f"{paths.cache.name}/{path.name}")
     except (OSError, pa.ArrowException) as error:
         raise DeliveryError(
             f"forgetting stopped: {error}. What was done stays done; mend this and run the same command again."
@@ -175,6 +178,14 @@ class _Forgetting:
     def other(self, path: Path, name: str) -> None:
         """Delete a file of another kind that names the lead."""
         if mentions(path, self.lead_id):
+            path.unlink()
+            self.found.deleted.append(name)
+
+    def frame(self, path: Path, name: str) -> None:
+        """Delete a kept feature frame that holds the lead: it is computed again when it is wanted."""
+        ids = pq.read_table(path, columns=["lead_id"])["lead_id"]
+        if pc.any(pc.equal(ids, self.lead_id)).as_py():
+            path.with_suffix(".sha256").unlink(missing_ok=True)
             path.unlink()
             self.found.deleted.append(name)
 

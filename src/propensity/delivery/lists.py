@@ -23,6 +23,8 @@ SCORES, LIST, LIST_CSV = "scores.parquet", "list.parquet", "list.csv"
 QUALIFICATION, NURTURE_CSV, REFERRALS_CSV, SUSPECTS_CSV = (
     "qualification.parquet", "nurture.csv", "referrals.csv", "suspects.csv",
 )  # fmt: skip
+UNDELIVERED = "undelivered"
+"""The folder, in `paths.state`, of lists whose place could not be written."""
 CSV_DECIMALS = 4
 ROW_GROUP = 50_000
 """Rows in a Parquet row group, whatever the batches that arrive: the same rows give the same bytes."""

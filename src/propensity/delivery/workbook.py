@@ -21,7 +21,7 @@ _CREATED: Final = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 COLUMNS: Final[tuple[tuple[str, str, int], ...]] = (
     ("rep_rank", "No.", 6), ("contact_name", "Name", 22), ("title", "Title", 24), ("company", "Company", 24),
     ("phone", "Phone", 18), ("email", "E-mail", 30), ("tier", "Tier", 6), ("probability", "Probability", 11),
-    ("next_action", "Next action", 20), ("follow_up_on", "On", 12), ("channel", "Channel", 12),
+    ("next_action", "Next action", 20), ("follow_up_on", "Follow up on", 12), ("channel", "Channel", 12),
     ("action_because", "Because", 36), ("opening", "Say first", 50), ("question", "Ask", 40), ("trend", "Trend", 11),
     ("changed", "What changed", 36), ("reason_1", "For 1", 32), ("reason_2", "For 2", 32), ("reason_3", "For 3", 32),
     ("against", "Against", 32), ("verdict", "Verdict", 12), ("verdict_because", "Verdict because", 36),

@@ -38,7 +38,7 @@ def show(found: Explained) -> None:
         console.print(_criteria(found.qualification))
         if found.qualification.get("next_action") is not None:
             on = found.qualification["follow_up_on"]
-            when = "" if on is None else f", on {on}"
+            when = "" if on is None else f", follow up on {on}"
             console.print(
                 Text(
                     f"Next: {found.qualification['next_action']}{when}: {found.qualification['action_because']}"

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
+from propensity.delivery.lists import UNDELIVERED
 from propensity.errors import DeliveryError, PropensityError
 from propensity.listing import list_night, night_folder
 from propensity.nights import Nights
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from propensity.results import ScoreResult
     from propensity.session import Progress, Session
     from propensity.unattended.summary import Told
-
-UNDELIVERED = "undelivered"
 
 
 def nightly(

@@ -95,7 +95,7 @@
   const next = (lead) => {
     const box = section("", "Next action", make("p", "", make("strong", "cap", words(lead.action || "none"))));
     if (lead.because) box.append(make("p", "", "because: ", words(lead.because)));
-    if (lead.onWords) box.append(make("p", "", `When: ${lead.onWords}`));
+    if (lead.onWords) box.append(make("p", "", `Follow up: ${lead.onWords}`));
     box.append(make("p", "", "How: ", words(lead.channel ? `${lead.channel}, which they answer` : "no channel has been answered yet")));
     return box;
   };
@@ -214,7 +214,7 @@
     const who = make("div", "who", make("h2", "clamp", name));
     const place = [lead.title, lead.company].filter(Boolean);
     if (place.length) who.append(make("p", "soft clamp", words(place[0]), ...place.slice(1).flatMap((part) => [" \u00B7 ", words(part)])));
-    const doing = make("p", "do", make("b", "", words(lead.action || "call")), lead.onWords ? ` \u00B7 ${lead.on <= list.today ? "today" : lead.onWords.replace(/ \d{4}$/, "")}` : null);
+    const doing = make("p", "do", make("b", "", words(lead.action || "call")), lead.onWords ? ` \u00B7 today${lead.on <= list.today ? "" : `, follow up ${lead.onWords.replace(/ \d{4}$/, "")}`}` : null);
     doing.append(make("span", "soft clamp", words(lead.because || "")));
     const first = reasons(lead).filter(([className]) => className === "yes").slice(0, 2).map(([, , , reason]) => reason.text);
     const score = make("div", "score", make("span", `tier tier-${/^[A-Z]$/.test(lead.tier) ? lead.tier : "D"}`, unseen("Tier "), lead.tier), make("b", "", lead.percent));
