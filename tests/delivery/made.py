@@ -36,7 +36,10 @@ HOSTILE = [
 _WHOLE = ("rank", "rep_rank")
 _REAL = (
     "probability", "probability_low", "probability_high", "expected_value", "deal_value", "selection_probability",
+    "previous_probability", "change_by_facts", "change_by_time", "change_by_model", "question_probability_if_met",
+    "question_probability_if_not",
 )  # fmt: skip
+_INSTANTS = ("as_of", "previous_as_of")
 _KINDS = {name: pa.int64() for name in _WHOLE} | {name: pa.float64() for name in _REAL}
 _ACTIONS = ("call", "reply", "find the decision maker", "ask about budget")
 
@@ -46,12 +49,15 @@ def _kind(name):
         return pa.bool_()
     if name.endswith("_on"):
         return pa.date32()
-    return pa.timestamp("us", tz="UTC") if name == "as_of" else _KINDS.get(name, pa.string())
+    return pa.timestamp("us", tz="UTC") if name in _INSTANTS else _KINDS.get(name, pa.string())
 
 
 SCHEMA = pa.schema([(name, _kind(name)) for name in LIST_COLUMNS])
 TEXTS = tuple(name for name in LIST_COLUMNS if SCHEMA.field(name).type == pa.string())
-_CLOSED = ("tier", "evidence", "verdict", "next_action", "channel", "selection", "rep")
+_CLOSED = (
+    "tier", "evidence", "verdict", "next_action", "channel", "selection", "rep", "trend", "question_about",
+    "question_verdict_if_met", "question_verdict_if_not",
+)  # fmt: skip
 """Text that is ours, or a rep's name: not from a lead."""
 
 
@@ -74,10 +80,11 @@ def row(place, **more):
 
 
 def listed(rows, **columns):
-    """A table of rows; `columns` are optional ones, a list of values each."""
+    """A table of rows; `columns` are those that are null for most, a list of values each."""
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
     for name, values in columns.items():
-        table = table.append_column(name, pa.array(values))
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, SCHEMA.field(name), pa.array(values, SCHEMA.field(name).type))
     return table
 
 

@@ -72,7 +72,9 @@ def test_hostile_text_is_text(hostile):
 def test_every_column_of_text_but_those_of_ours_is_in_the_workbook():
     assert set(made.LIST_COLUMNS) - {name for name, _, _ in COLUMNS} == {
         "rep", "selection", "selection_probability", "fit_on", "authority_on", "reason_1_act", "reason_2_act", "reason_3_act",
-        "against_act",
+        "against_act", "previous_probability", "previous_as_of", "change_by_facts", "change_by_time", "change_by_model",
+        "question_about", "question_verdict_if_met", "question_verdict_if_not", "question_probability_if_met",
+        "question_probability_if_not",
     }  # fmt: skip
 
 
