@@ -80,7 +80,9 @@ def as_float64(column: pa.ChunkedArray) -> Matrix:
 def any_infinite(column: pa.ChunkedArray) -> bool:
     """Whether a value of a column of floats is infinite."""
     width = np.float64 if column.type == pa.float64() else np.float32
-    for chunk in filter(len, column.chunks):
+    for chunk in column.chunks:
+        if not len(chunk):
+            continue
         values = np.frombuffer(chunk.buffers()[1], dtype=width)[chunk.offset : chunk.offset + len(chunk)]
         # What lies under a null is anything; only then is it worth to look which values there are.
         if np.isinf(values).any() and np.isinf(chunk.drop_null().to_numpy()).any():
