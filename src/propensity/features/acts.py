@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from propensity.engines.untyped import Table, Value
 
 KIND, WAY, VIA = "_kind", "_way", "_via"
+WORDS = frozenset({"type", "direction", "channel"})
 DIRECTIONS = ("inbound", "outbound")
 
 

@@ -75,7 +75,7 @@ def assemble(
         else:
             facts = _PREPARED[over](history.facts[over], config)
             if over == "activities":
-                facts = engagement.prepared(history.facts[over], config, _fields(specs, facts))
+                facts = engagement.prepared(history.facts[over], config, fields_of(specs, facts))
             if most_acts is not None and over == "activities":
                 totals = _packed(facts, specs, by_table.get("account_activities", ()), most_acts)
             else:
@@ -98,7 +98,7 @@ def needed(attributes: Table, kept: Sequence[Feature], possible: Sequence[Featur
     while found - names:
         news = [f for f in possible if f.name in found - names and f.over == "features"]
         names |= found
-        found = _fields(news, every)
+        found = fields_of(news, every)
     return tuple(f for f in possible if f.name in names)
 
 
@@ -106,10 +106,10 @@ def asks_past(canonical: Canonical, attributes: Table, features: Sequence[Featur
     """Whether a feature reads what became of earlier leads."""
     counts = {past_column(group, count) for group in (*past_groups(canonical), EVERY) for count in COUNTS}
     every = ibis.table({**dict(attributes.schema().items()), **dict.fromkeys(counts, "int64")})
-    return not counts.isdisjoint(_fields([f for f in features if f.over == "attributes"], every))
+    return not counts.isdisjoint(fields_of([f for f in features if f.over == "attributes"], every))
 
 
-def _fields(specs: Sequence[Feature], table: Table) -> set[str]:
+def fields_of(specs: Sequence[Feature], table: Table) -> set[str]:
     """The columns of a table that the expressions read."""
     # What the table's own columns are made of is not asked.
     bare = ibis.table(table.schema(), name="every")
@@ -128,7 +128,7 @@ def _packed(facts: Table, specs: Sequence[Feature], of_accounts: Sequence[Featur
     return packed(facts, (SNAPSHOT,), counted | shares, others, most_acts=most_acts)
 
 
-def _with_account(  # noqa: PLR0913
+def _with_account(
     table: Table,
     history: History,
     over: Over,

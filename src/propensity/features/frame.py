@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import ibis
 import numpy as np
 import pyarrow as pa
 
 from propensity import markup
 from propensity.engines.garbage import uncollected
-from propensity.features.acts import coded
-from propensity.features.assemble import asks_past, assemble, needed
+from propensity.features import engagement
+from propensity.features.acts import WORDS, coded
+from propensity.features.assemble import asks_past, assemble, fields_of, needed
 from propensity.features.catalogue import feature_specs, parameters, possible_features
 from propensity.features.counters import FEW_ACTS
 from propensity.features.own import blamed
@@ -250,7 +252,7 @@ def features_of(
     with uncollected():
         if leads_a_range is None:
             return _query(canonical, spine, past=past)
-        ranges = ranges_of(canonical, spine, leads_a_range)
+        ranges = ranges_of(_coded(canonical), spine, leads_a_range, left_out=_words_unread(canonical))
         return _query(canonical, spine) if ranges is None else _query(canonical, spine, ranges)
 
 
@@ -290,6 +292,16 @@ def _coded(canonical: Canonical) -> Canonical:
     if "activities" in tables:
         tables["activities"] = coded(tables["activities"], canonical.config.features)
     return replace(canonical, tables=tables)
+
+
+def _words_unread(canonical: Canonical) -> frozenset[str]:
+    """The words of acts that no feature reads: those that ship read the numbers, one of the data scientist's own may not."""
+    own = [f for f in feature_specs(canonical) if f.origin and f.over == "activities"]
+    if not own:
+        return WORDS
+    acts: Table = canonical.tables["activities"]
+    row = acts.mutate(**{SNAPSHOT: ibis.literal(0, "int64"), "age_us": ibis.literal(0, "int64")})
+    return WORDS - fields_of(own, engagement.prepared(row, canonical.config.features))
 
 
 def _shared_as_of(canonical: Canonical, spine: Table) -> datetime | None:
