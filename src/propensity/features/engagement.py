@@ -64,7 +64,7 @@ def prepared(activities: Table, config: FeaturesConfig, used: Collection[str] | 
     answers = places([kind for kind, act in config.types.items() if act.reply], config)
     meetings = places([kind for kind, act in config.types.items() if act.two_way], config)
     inbound, outbound = of_direction("inbound"), of_direction("outbound")
-    spoke, age, unknown = of_kinds(answers)(table) & inbound(table), table["age_us"], ibis.literal(False)
+    spoke, age = of_kinds(answers)(table) & inbound(table), table["age_us"]
     # One order for all windows, so that the engine sorts once.
     older = ibis.window(group_by=SNAPSHOT, order_by=age.desc())
     every = ibis.window(group_by=SNAPSHOT, order_by=age.desc(), rows=(None, None))
@@ -79,7 +79,18 @@ def prepared(activities: Table, config: FeaturesConfig, used: Collection[str] | 
     wanted = [name for name in (*_LOOKS, "is_dialogue") if used is None or name in used]
     back = dict.fromkeys(_LOOKS[name] for name in wanted if name in _LOOKS)
     seen = table.mutate(**{look: looks[look]() for look in back})
-    made: dict[str, Callable[[Table], Value]] = {
+    made = _made(answers, meetings)
+    told = seen.mutate(
+        days_ago=_days(seen["age_us"]).cast("int64"), **{name: made[name](seen) for name in wanted}
+    )
+    return told.drop(*(look for look in back if look.startswith("_")))
+
+
+def _made(answers: Collection[int], meetings: Collection[int]) -> dict[str, Callable[[Table], Value]]:
+    """What `prepared` adds, from an act and the looks at the others."""
+    inbound, outbound = of_direction("inbound"), of_direction("outbound")
+    unknown = ibis.literal(False)
+    return {
         "gap_us": lambda t: t["_before_us"] - t["age_us"],
         "is_new_day": lambda t: t["_before_us"].isnull() | (_days(t["_before_us"]) != _days(t["age_us"])),
         "response_us": lambda t: ibis.cases(
@@ -92,10 +103,6 @@ def prepared(activities: Table, config: FeaturesConfig, used: Collection[str] | 
         ).cast("int8"),
         "is_dialogue": lambda t: (of_kinds(answers)(t) & inbound(t)) | of_kinds(meetings)(t),
     }
-    told = seen.mutate(
-        days_ago=_days(seen["age_us"]).cast("int64"), **{name: made[name](seen) for name in wanted}
-    )
-    return told.drop(*(look for look in back if look.startswith("_")))
 
 
 def _days(age_us: Value) -> Value:

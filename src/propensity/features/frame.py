@@ -269,7 +269,7 @@ def _query(
     keep: Keep = unkept if ranges is None else canonical.engine.materialise
     whole = history = cut(canonical, unlabelled, as_of=as_of)
     if ranges is not None:
-        history = cut(_coded(ranges.canonical), ranges.part, whole=unlabelled, as_of=as_of)
+        history = cut(_coded(ranges.canonical), ranges.part, whole=whole, as_of=as_of)
     wanted = needed(history.attributes, features, possible_features(canonical))
     if asks_past(canonical, history.attributes, wanted):
         if ranges is None:

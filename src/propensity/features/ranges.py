@@ -78,6 +78,6 @@ def ranges_of(
     if "activities" in tables:
         activities: Table = tables["activities"]
         activities = activities.drop(*sorted(left_out))
-        placed = activities.join(spine.select("lead_id", PART), "lead_id")
+        placed = activities.join(spine.select("lead_id", SNAPSHOT, PART), "lead_id").drop("lead_id")
         tables["activities"] = engine.materialise(placed.order_by(PART), "activities_in_parts")
     return Ranges(spine, part, replace(canonical, tables=tables), count)

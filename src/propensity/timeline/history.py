@@ -131,11 +131,11 @@ def known_before(canonical: Canonical, at: datetime) -> Canonical:
 
 
 def cut(
-    canonical: Canonical, spine: Table, *, whole: Table | None = None, as_of: datetime | None = None
+    canonical: Canonical, spine: Table, *, whole: History | None = None, as_of: datetime | None = None
 ) -> History:
     """Cut all tables at the as_of of each snapshot in `spine` (snapshot_id, lead_id, account_id, created_at, as_of).
 
-    Where `spine` is a range of a larger one, `whole` is that: what goes by account is cut for all of it. Where all snapshots have
+    Where `spine` is a range of a larger one, `whole` is the history of that: what goes by account is taken from it. Where all snapshots have
     the same as_of, `as_of` may say so: the engine then leaves out what came later before it looks for whose facts they are.
     """
     tables = canonical.tables
@@ -150,8 +150,10 @@ def cut(
     if "budgets" in tables:
         facts["budgets"] = _known_budgets(tables["budgets"], spine, clock)
     moments = account_activities = None
-    if "account_id" in canonical.present["leads"] and canonical.dated:
-        moments = _account_leads(tables["leads"], spine if whole is None else whole)
+    if whole is not None:
+        moments, account_activities = whole.account_leads, whole.account_activities
+    elif "account_id" in canonical.present["leads"] and canonical.dated:
+        moments = _account_leads(tables["leads"], spine)
         if "activities" in tables:
             keep = ("account_id", "as_of")
             account_activities = _known(tables["activities"], moments, clock, "occurred_at", keep=keep)
@@ -185,10 +187,10 @@ def _known(
     keep: tuple[str, ...] = (SNAPSHOT,),
 ) -> Table:
     """Facts that happened and were recorded strictly before as_of."""
-    columns = [column for column in facts.columns if column not in ("lead_id", "account_id", PART)]
+    columns = [column for column in facts.columns if column not in ("lead_id", "account_id", SNAPSHOT, PART)]
     told = [column for column in columns if column not in (happened, "recorded_at")]
-    # Facts that are stored by range are joined by it too, so that the engine reads only those of the range.
-    keys = [key, PART] if PART in facts.columns and PART in spine.columns else [key]
+    # Facts that are stored by range are joined by it too, so that the engine reads only those of the range; they know their snapshot.
+    keys = [SNAPSHOT, PART] if PART in facts.columns and PART in spine.columns else [key]
     if clock.as_of is not None:
         instant = ibis.literal(clock.as_of, type="timestamp('UTC', 6)")
         facts = facts.filter(clock.known(facts, happened, instant))
