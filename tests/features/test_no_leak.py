@@ -182,12 +182,12 @@ def test_an_extra_counts_from_its_time_on_and_not_before(bench):
 def leaky(let_in):
     """A cut that is wrong on purpose: `let_in` takes the time of the fact, that of its record, and as_of."""
 
-    def known(facts, spine, epoch_us, happened, *, key="lead_id", keep=("snapshot_id",)):
+    def known(facts, spine, clock, happened, *, key="lead_id", keep=("snapshot_id",)):
         columns = [column for column in facts.columns if column not in ("lead_id", "account_id")]
         left = spine.select(*dict.fromkeys([*keep, "as_of", key]))
         joined = left.join(facts.select(key, *columns), key)
         joined = joined.filter(let_in(joined[happened], joined["recorded_at"], joined["as_of"]))
-        aged = joined.mutate(age_us=epoch_us(joined["as_of"]) - epoch_us(joined[happened]))
+        aged = joined.mutate(age_us=clock.age_us(joined, happened, joined["as_of"]))
         rest = [column for column in columns if column not in (happened, "recorded_at")]
         return aged.select(*keep, *rest, "age_us")
 

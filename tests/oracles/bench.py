@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -109,13 +109,14 @@ class Bench:
             "scoring": scoring_spine(canonical, through),
         }
         self.sql: dict[str, str] = {}
+        self.scored_at: datetime | None = None
         self.names = [feature.name for feature in feature_specs(canonical)]
         self.held: dict[str, Any] = {}
 
     def compiled(self, kind: str) -> str:
         """The features of a spine as the engine is asked for them."""
         expression = features_of(self.canonical, self.spines[kind]).expression
-        return str(ibis.to_sql(expression, dialect="duckdb"))
+        return str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
 
     def put(self, world: World) -> Crm:
         """Exchange the rows. Columns that the world lacks are null, as the mapping makes them."""
@@ -143,9 +144,23 @@ class Bench:
 
     def scoring(self, as_of: datetime) -> list[dict[str, Any]]:
         scoring_spine(self.canonical, as_of)
-        return self._rows("scoring")
+        if self.scored_at is None:
+            self.scored_at = as_of
+        # The expression names the as_of that all snapshots share.
+        first, now = (_instant(one) for one in (self.scored_at, as_of))
+        return self._rows("scoring", lambda sql: sql.replace(first, now))
 
-    def _rows(self, kind: str) -> list[dict[str, Any]]:
+    def _rows(self, kind: str, changed: Callable[[str], str] = str) -> list[dict[str, Any]]:
         if kind not in self.sql:
             self.sql[kind] = self.compiled(kind)
-        return self.engine._backend.con.execute(self.sql[kind]).to_arrow_table().to_pylist()
+        return self.engine._backend.con.execute(changed(self.sql[kind])).to_arrow_table().to_pylist()
+
+
+def _instant(as_of: datetime) -> str:
+    """An as_of as the compiled expression writes it."""
+    literal = ibis.literal(as_of, type="timestamp('UTC', 6)")
+    return (
+        str(ibis.to_sql(literal, dialect="duckdb", pretty=False))
+        .removeprefix("SELECT ")
+        .rpartition(" AS ")[0]
+    )

@@ -10,15 +10,17 @@ import ibis
 import ibis.expr.operations as ops
 
 from propensity.features import budget, engagement, stages
+from propensity.features.acts import coded
 from propensity.features.counters import Counted, packed
 from propensity.features.own import value_of
-from propensity.features.spec import Feature, Over
+from propensity.features.spec import DAY_US, Feature, Over
 from propensity.timeline.history import SNAPSHOT, History, joined_left
-from propensity.timeline.past import Keep, unkept
+from propensity.timeline.past import COUNTS, EVERY, Keep, past_column, past_groups, unkept
 
 if TYPE_CHECKING:
     from propensity.config import FeaturesConfig
     from propensity.engines.untyped import Table, Value
+    from propensity.sources.canonical import Canonical
 
 _PREPARED: dict[Over, Callable[[Any, FeaturesConfig], Any]] = {
     "activities": engagement.prepared,
@@ -35,7 +37,7 @@ def assemble(
     keys: Sequence[str],
     config: FeaturesConfig,
     *,
-    packing: bool = False,
+    most_acts: int | None = None,
     keep: Keep = unkept,
 ) -> Table:
     """Build the feature table.
@@ -50,8 +52,8 @@ def assemble(
         Columns of the spine to keep in front, such as snapshot_id and lead_id.
     config
         What the acts mean.
-    packing
-        Count the acts of all windows at once; only where no snapshot has more than `counters.MOST_ACTS` acts.
+    most_acts
+        No lead has more acts; where that is known, the acts of all windows are counted at once.
     keep
         Computes the totals of accounts once, where `history` is of a range of snapshots only.
 
@@ -69,13 +71,13 @@ def assemble(
     )
     for over, specs in by_table.items():
         if over in ("account_leads", "account_activities"):
-            table = _with_account(table, history, over, specs, keep)
+            table = _with_account(table, history, over, specs, config, keep)
         else:
             facts = _PREPARED[over](history.facts[over], config)
             if over == "activities":
-                facts = engagement.prepared(history.facts[over], config, _fields(specs, facts))
-            if packing and over == "activities":
-                totals = _packed(facts, specs, by_table.get("account_activities", ()))
+                facts = engagement.prepared(history.facts[over], config, fields_of(specs, facts))
+            if most_acts is not None and over == "activities":
+                totals = _packed(facts, specs, by_table.get("account_activities", ()), most_acts)
             else:
                 totals = _totals(facts, (SNAPSHOT,), specs)
             table = joined_left(table, totals, SNAPSHOT)
@@ -88,42 +90,66 @@ def assemble(
 
 
 def needed(attributes: Table, kept: Sequence[Feature], possible: Sequence[Feature]) -> tuple[Feature, ...]:
-    """Of all features those that are kept, those that others are made of, and what is not over acts, which costs little."""
+    """Of all features those that are kept, and those that they are made of."""
     kinds = {f.name: "string" if f.kind == "category" else "float64" for f in possible}
-    every = ibis.table({**dict(attributes.schema().items()), **kinds}, name="every")
-    names = {f.name for f in kept} | _fields([f for f in possible if f.over == "features"], every)
-    return tuple(f for f in possible if f.over != "activities" or f.name in names)
+    every = ibis.table({**dict(attributes.schema().items()), **kinds})
+    names: set[str] = set()
+    found = {f.name for f in kept}
+    while found - names:
+        news = [f for f in possible if f.name in found - names and f.over == "features"]
+        names |= found
+        found = fields_of(news, every)
+    return tuple(f for f in possible if f.name in names)
 
 
-def _fields(specs: Sequence[Feature], table: Table) -> set[str]:
+def asks_past(canonical: Canonical, attributes: Table, features: Sequence[Feature]) -> bool:
+    """Whether a feature reads what became of earlier leads."""
+    counts = {past_column(group, count) for group in (*past_groups(canonical), EVERY) for count in COUNTS}
+    every = ibis.table({**dict(attributes.schema().items()), **dict.fromkeys(counts, "int64")})
+    return not counts.isdisjoint(fields_of([f for f in features if f.over == "attributes"], every))
+
+
+def fields_of(specs: Sequence[Feature], table: Table) -> set[str]:
     """The columns of a table that the expressions read."""
-    return {field.name for f in specs for field in value_of(f, table).op().find(ops.Field)}
+    # What the table's own columns are made of is not asked.
+    bare = ibis.table(table.schema(), name="every")
+    return {field.name for f in specs for field in value_of(f, bare).op().find(ops.Field)}
 
 
 def _totals(facts: Table, keys: Sequence[str], specs: Sequence[Feature], suffix: str = "") -> Table:
     return facts.group_by(list(keys)).aggregate(**{f.name + suffix: value_of(f, facts) for f in specs})
 
 
-def _packed(facts: Table, specs: Sequence[Feature], of_accounts: Sequence[Feature]) -> Table:
+def _packed(facts: Table, specs: Sequence[Feature], of_accounts: Sequence[Feature], most_acts: int) -> Table:
     """The same as `_totals`, with what can be computed from counts alone packed; the shares in accounts' totals beside it."""
     counted = {f.name: f.expression for f in specs if isinstance(f.expression, Counted) and not f.origin}
     shares = {f.name + _OWN: f.expression for f in of_accounts if isinstance(f.expression, Counted)}
     others = {f.name: partial(value_of, f) for f in specs if f.name not in counted}
-    return packed(facts, (SNAPSHOT,), counted | shares, others)
+    return packed(facts, (SNAPSHOT,), counted | shares, others, most_acts=most_acts)
 
 
-def _with_account(table: Table, history: History, over: Over, specs: Sequence[Feature], keep: Keep) -> Table:
+def _with_account(
+    table: Table,
+    history: History,
+    over: Over,
+    specs: Sequence[Feature],
+    config: FeaturesConfig,
+    keep: Keep,
+) -> Table:
     """Totals over the account's leads without the lead itself: the account's total less the lead's own share."""
     source = history.account_leads if over == "account_leads" else history.account_activities
     if source is None:
         raise ValueError(f"features over {over} need accounts")  # the catalogue does not offer them otherwise
+    if over == "account_activities":
+        source = _recent(coded(source, config), specs)
     totals = keep(_totals(source, _ACCOUNT_KEYS, specs), f"totals_{over}")
     joined = joined_left(table, totals, *_ACCOUNT_KEYS)
     if over == "account_leads":
         own = {feature.name: ibis.literal(1.0) for feature in specs}
     else:
         if any(feature.name + _OWN not in joined.columns for feature in specs):
-            shares = _totals(history.facts["activities"], (SNAPSHOT,), specs, _OWN)
+            acts = _recent(coded(history.facts["activities"], config), specs)
+            shares = _totals(acts, (SNAPSHOT,), specs, _OWN)
             joined = joined_left(joined, shares, SNAPSHOT)
         own = {f.name: joined[f.name + _OWN].cast("float64").fill_null(0.0) for f in specs}
     values = {
@@ -135,6 +161,15 @@ def _with_account(table: Table, history: History, over: Over, specs: Sequence[Fe
     }
     helpers = [feature.name + _OWN for feature in specs if feature.name + _OWN in joined.columns]
     return joined.mutate(**values).drop(*helpers)
+
+
+def _recent(acts: Table, specs: Sequence[Feature]) -> Table:
+    """Without the acts that are too old for all of the counts; all acts where it is not only counts."""
+    counted = [spec.expression for spec in specs if isinstance(spec.expression, Counted)]
+    if len(counted) < len(specs):
+        return acts
+    days = max(counter.days for what in counted for counter in what.counters)
+    return acts.filter(acts["age_us"] <= days * DAY_US)
 
 
 def _typed(feature: Feature, value: Value) -> Value:

@@ -1,9 +1,8 @@
 """Counts of acts as data: all windows of one filter are counted by a single sum.
 
-Each act gets a word, 1 shifted by 15 bits for each window that is too short for it. The sum of the words over the acts
-that a filter lets through then holds how many fell into each window but not into a shorter one, and adding those up gives
-every count. A field overflows silently from 32,768 acts of one lead on: `packed` is for fewer, and `Counter` itself
-counts without a limit.
+Each act gets a word with a field for each window, which holds 1 where the act falls into it. The sum of the words over the
+acts that a filter lets through then holds every count in its field. A field has the bits that the lead with the most acts
+needs, and a word as many fields as a float64 holds exactly: the sum of floats is that of the integers, in any order.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import ibis
 
+from propensity.features.acts import of_channel, of_direction, of_kinds
 from propensity.features.spec import DAY_US
 
 if TYPE_CHECKING:
     from propensity.engines.untyped import Table, Value
 
-_FIELD_BITS = 15
-_FIELDS = 4
-MOST_ACTS = (1 << _FIELD_BITS) - 1
-"""So many acts of one snapshot can be packed: of more, a field might run into the next."""
+_EXACT_BITS = 52
+FEW_ACTS = (1 << _EXACT_BITS // 4) - 1
+"""So many acts of a lead leave room for four windows in a word."""
 _WORD = "_word"
 
 
@@ -52,19 +51,19 @@ class Counter:
     days
         How far back, in days.
     kinds
-        Of these kinds only; of any where None.
+        Of the types with these numbers only, see `features.acts`; of any where None.
     direction
         Of this direction only.
     channel
-        Of this channel only.
+        Of the channel with this number only.
     flag
         Only those where this column of the prepared table is true.
     """
 
     days: int
-    kinds: tuple[str, ...] | None = None
+    kinds: tuple[int, ...] | None = None
     direction: str | None = None
-    channel: str | None = None
+    channel: int | None = None
     flag: str | None = None
 
     @property
@@ -85,11 +84,11 @@ class Counter:
         """Which acts count, whatever their age; None where all do."""
         parts: list[Any] = []
         if self.kinds is not None:
-            parts.append(table["type"].isin(list(self.kinds)))
+            parts.append(of_kinds(self.kinds)(table))
         if self.direction is not None:
-            parts.append(table["direction"] == self.direction)
+            parts.append(of_direction(self.direction)(table))
         if self.channel is not None:
-            parts.append(table["channel"] == self.channel)
+            parts.append(of_channel(self.channel)(table))
         if self.flag is not None:
             parts.append(table[self.flag])
         return reduce(and_, parts) if parts else None
@@ -149,24 +148,29 @@ def packed(
     keys: Sequence[str],
     counted: dict[str, Counted],
     others: Mapping[str, Callable[[Table], Value]],
+    *,
+    most_acts: int,
 ) -> Table:
     """Aggregate a prepared table by `keys`: `counted` by packed sums, and `others` beside them.
 
     Parameters
     ----------
     table
-        Acts, with `age_us`, at most MOST_ACTS a group.
+        Acts, with `age_us` and the numbers of `features.acts`.
     keys
         What a group is of.
     counted
         Name to what is computed from counts.
     others
         Name to what gives an aggregate over the table.
+    most_acts
+        No group has more rows: of more, a field would run into the next.
     """
+    bits = max(1, most_acts.bit_length())
     wanted = list(dict.fromkeys(counter for what in counted.values() for counter in what.counters))
-    words = _words(wanted)
+    words = _words(wanted, max(1, _EXACT_BITS // bits))
     for place, days in enumerate(words):
-        table = table.mutate(**{f"{_WORD}{place}": _word(table["age_us"], days)})
+        table = table.mutate(**{f"{_WORD}{place}": _word(table["age_us"], days, bits)})
     sums: dict[str, Value] = {}
     fields: dict[Counter, tuple[str, int]] = {}
     by_filter: dict[tuple[object, ...], list[Counter]] = {}
@@ -180,12 +184,13 @@ def packed(
                 sums[name] = here[0](table)
                 fields[here[0]] = name, -1
             elif here:
-                sums[name] = _long(table[f"{_WORD}{place}"].sum(where=here[0].lets_through(table)))
+                total = table[f"{_WORD}{place}"].sum(where=here[0].lets_through(table))
+                sums[name] = total.fill_null(0.0).cast("int64")
                 fields |= {counter: (name, days.index(counter.days)) for counter in here}
     totals = table.group_by(list(keys)).aggregate(
         **sums, **{name: value(table) for name, value in others.items()}
     )
-    counts = {counter: _field(totals[name], last) for counter, (name, last) in fields.items()}
+    counts = {counter: _field(totals[name], field, bits) for counter, (name, field) in fields.items()}
     return totals.select(
         *keys,
         *others,
@@ -193,33 +198,23 @@ def packed(
     )
 
 
-def _words(counters: Sequence[Counter]) -> list[tuple[int, ...]]:
-    """The windows in groups of four, those that most filters use together; each group ascending."""
+def _words(counters: Sequence[Counter], fields: int) -> list[tuple[int, ...]]:
+    """The windows in groups of `fields`, those that most filters use together; each group ascending."""
     uses = Tally(counter.days for counter in counters)
     days = sorted(uses, key=lambda one: (-uses[one], one))
-    return [tuple(sorted(days[start : start + _FIELDS])) for start in range(0, len(days), _FIELDS)]
+    return [tuple(sorted(days[start : start + fields])) for start in range(0, len(days), fields)]
 
 
-def _word(age_us: Value, days: Sequence[int]) -> Value:
-    """1 in the field of the shortest window that the act falls into; 0 for an act older than all."""
-    cases = [(age_us <= one * DAY_US, 1 << (_FIELD_BITS * place)) for place, one in enumerate(days)]
-    return ibis.cases(
-        *((when, ibis.literal(bit, "int64")) for when, bit in cases), else_=ibis.literal(0, "int64")
-    )
+def _word(age_us: Value, days: Sequence[int], bits: int) -> Value:
+    """1 in the field of each window that the act falls into; 0 for an act older than all (float64, whole)."""
+    every = [1 << (bits * place) for place in range(len(days))]
+    cases = [
+        (age_us <= one * DAY_US, ibis.literal(sum(every[place:]), "int64")) for place, one in enumerate(days)
+    ]
+    # Of literals with a point the engine would make decimals, whose sums cost ten times as much.
+    return ibis.cases(*cases, else_=ibis.literal(0, "int64")).cast("float64")
 
 
-def _long(total: Value) -> Value:
-    """An int64: DuckDB's sum is a HUGEINT that Ibis takes for int64, so that a plain cast would vanish."""
-    return total.cast("decimal(38, 0)").cast("int64")
-
-
-def _field(total: Value, last: int) -> Value:
-    """The sum of the fields up to `last`; the total itself where it is a plain count."""
-    if last < 0:
-        return total
-    total = total.fill_null(0)
-    parts = [(total >> (_FIELD_BITS * place)) & MOST_ACTS for place in range(last + 1)]
-    value: Value = parts[0]
-    for part in parts[1:]:
-        value += part
-    return value
+def _field(total: Value, place: int, bits: int) -> Value:
+    """One field of a sum of words; the total itself where it is a plain count."""
+    return total if place < 0 else (total >> (bits * place)) & ((1 << bits) - 1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import ibis
 
+from propensity.features.acts import coded, of_channel, of_direction, of_kinds, places
 from propensity.features.counters import Counter, Momentum, Ratio
 from propensity.features.spec import DAY_US, HOUR_US, Feature, Over
 from propensity.timeline.history import SNAPSHOT
@@ -21,6 +22,14 @@ VALUE_SCALE = 1e3
 """Values are rounded to thousandths and summed as integers, for the same reason."""
 MOST_VALUE = 1e12
 """A value beyond this, on either side of zero, counts as this much: no integer holds the thousandths of any float."""
+_LOOKS = {
+    "gap_us": "_before_us",
+    "is_new_day": "_before_us",
+    "response_us": "_next_reply_us",
+    "last_inbound_us": "last_inbound_us",
+    "is_answer": "_first_outbound_us",
+}
+"""What one act alone does not tell, and the look at the lead's other acts that it needs."""
 _MOMENTUM_DAYS = 7
 _MOMENTUM_BASE_DAYS = 30
 
@@ -29,12 +38,12 @@ def engagement_features(config: FeaturesConfig) -> list[Feature]:
     """Features over the lead's activities."""
     features: list[Feature] = []
     for kind, act in config.types.items():
-        features += [_type_count(kind, act, days) for days in config.windows_days]
+        features += [_type_count(kind, act, days, places([kind], config)) for days in config.windows_days]
     for days in config.windows_days:
         features += _counts(days)
     features += _intent(config)
-    for channel in config.channels:
-        features += [_channel_count(channel), _channel_value(channel)]
+    for place, channel in enumerate(config.channels, 1):
+        features += [_channel_count(channel, place), _channel_value(channel, place)]
     features += _recency()
     for half_life in config.half_lives_days:
         features += _decayed(config, half_life)
@@ -51,42 +60,60 @@ def prepared(activities: Table, config: FeaturesConfig, used: Collection[str] | 
 
     Of those, all but days_ago are left out where `used` does not name them: the engine would order and look back for nothing.
     """
-    table = activities.mutate(days_ago=((activities["age_us"] - 1) / DAY_US).floor().cast("int64"))
+    table = coded(activities, config)
+    answers = places([kind for kind, act in config.types.items() if act.reply], config)
+    meetings = places([kind for kind, act in config.types.items() if act.two_way], config)
+    inbound, outbound = of_direction("inbound"), of_direction("outbound")
+    spoke, age = of_kinds(answers)(table) & inbound(table), table["age_us"]
     # One order for all windows, so that the engine sorts once.
-    older = ibis.window(group_by=SNAPSHOT, order_by=table["age_us"].desc())
-    every = ibis.window(group_by=SNAPSHOT, order_by=table["age_us"].desc(), rows=(None, None))
-    gap = table["age_us"].lag(1).over(older) - table["age_us"]
-    day_before = table["days_ago"].lag(1).over(older)
-    last_inbound = table["age_us"].min(where=table["direction"] == "inbound").over(every)
-    first_outbound = table["age_us"].max(where=table["direction"] == "outbound").over(every)
-    answers = [kind for kind, act in config.types.items() if act.reply]
-    meetings = [kind for kind, act in config.types.items() if act.two_way]
-    answered = (
-        table["type"].isin(answers) & (table["direction"] == "inbound") & (table["age_us"] < first_outbound)
-    )
-    met = table["type"].isin(meetings)
-    spoke = table["type"].isin(answers) & (table["direction"] == "inbound")
-    unknown = ibis.literal(False)
+    older = ibis.window(group_by=SNAPSHOT, order_by=age.desc())
+    every = ibis.window(group_by=SNAPSHOT, order_by=age.desc(), rows=(None, None))
     # In order of falling age, the acts whose age is less are those that came strictly later.
-    later = ibis.window(group_by=SNAPSHOT, order_by=table["age_us"].desc(), range=(1, None))
-    next_reply = table["age_us"].max(where=spoke).over(later)
-    approach = table["direction"] == "outbound"
-    response = ibis.cases((approach, table["age_us"] - next_reply), else_=ibis.null("int64"))
-    columns = {
-        "gap_us": gap,
-        "is_new_day": day_before.isnull() | (day_before != table["days_ago"]),
-        "response_us": response,
-        "last_inbound_us": last_inbound,
-        "is_answer": (answered | met).fill_null(unknown).cast("int8"),
-        "is_dialogue": (spoke | met).fill_null(unknown),
+    later = ibis.window(group_by=SNAPSHOT, order_by=age.desc(), range=(1, None))
+    looks: dict[str, Callable[[], Value]] = {
+        "_before_us": lambda: age.lag(1).over(older),
+        "last_inbound_us": lambda: age.min(where=inbound(table)).over(every),
+        "_first_outbound_us": lambda: age.max(where=outbound(table)).over(every),
+        "_next_reply_us": lambda: age.max(where=spoke).over(later),
     }
-    return table.mutate(**{name: value for name, value in columns.items() if used is None or name in used})
+    wanted = [name for name in (*_LOOKS, "is_dialogue") if used is None or name in used]
+    back = dict.fromkeys(_LOOKS[name] for name in wanted if name in _LOOKS)
+    seen = table.mutate(**{look: looks[look]() for look in back})
+    made = _made(answers, meetings)
+    told = seen.mutate(
+        days_ago=_days(seen["age_us"]).cast("int64"), **{name: made[name](seen) for name in wanted}
+    )
+    return told.drop(*(look for look in back if look.startswith("_")))
 
 
-def _type_count(kind: str, act: ActivityType, days: int) -> Feature:
+def _made(answers: Collection[int], meetings: Collection[int]) -> dict[str, Callable[[Table], Value]]:
+    """What `prepared` adds, from an act and the looks at the others."""
+    inbound, outbound = of_direction("inbound"), of_direction("outbound")
+    unknown = ibis.literal(False)
+    return {
+        "gap_us": lambda t: t["_before_us"] - t["age_us"],
+        "is_new_day": lambda t: t["_before_us"].isnull() | (_days(t["_before_us"]) != _days(t["age_us"])),
+        "response_us": lambda t: ibis.cases(
+            (outbound(t), t["age_us"] - t["_next_reply_us"]), else_=ibis.null("int64")
+        ),
+        "last_inbound_us": lambda t: t["last_inbound_us"],
+        "is_answer": lambda t: (
+            (of_kinds(answers)(t) & inbound(t) & (t["age_us"] < t["_first_outbound_us"])).fill_null(unknown)
+            | of_kinds(meetings)(t)
+        ).cast("int8"),
+        "is_dialogue": lambda t: (of_kinds(answers)(t) & inbound(t)) | of_kinds(meetings)(t),
+    }
+
+
+def _days(age_us: Value) -> Value:
+    """Whole days before as_of (float64)."""
+    return ((age_us - 1) / DAY_US).floor()
+
+
+def _type_count(kind: str, act: ActivityType, days: int, numbers: tuple[int, ...]) -> Feature:
     return engagement_feature(
         f"{kind}_count_{days}d", _concept(kind), "acts", f"{act.phrase} {{times}} in the last {days} days", "activities",
-        Counter(days, kinds=(kind,)), empty=0, zero=f"no {_concept(kind)} in the last {days} days",
+        Counter(days, kinds=numbers), empty=0, zero=f"no {_concept(kind)} in the last {days} days",
     )  # fmt: skip
 
 
@@ -114,43 +141,43 @@ def _counts(days: int) -> list[Feature]:
 
 
 def _intent(config: FeaturesConfig) -> list[Feature]:
-    intent = [kind for kind, act in config.types.items() if act.intent]
+    intent = places([kind for kind, act in config.types.items() if act.intent], config)
     if not intent:
         return []
     features = [
         engagement_feature(
             f"intent_count_{days}d", "signs of buying", "acts",
             f"showed signs of buying {{times}} in the last {days} days", "activities",
-            Counter(days, kinds=tuple(sorted(intent))), empty=0, zero=f"no sign of buying in the last {days} days",
+            Counter(days, kinds=intent), empty=0, zero=f"no sign of buying in the last {days} days",
         )
         for days in config.windows_days
     ]  # fmt: skip
     features.append(
         engagement_feature(
             "days_since_intent", "signs of buying", "days", "last showed signs of buying {value} days ago", "activities",
-            lambda t: t["age_us"].min(where=t["type"].isin(intent)).cast("float64") / DAY_US,
+            lambda t: t["age_us"].min(where=of_kinds(intent)(t)).cast("float64") / DAY_US,
             null_when="never showed a sign of buying",
         )
     )  # fmt: skip
     return features
 
 
-def _channel_count(channel: str) -> Feature:
+def _channel_count(channel: str, place: int) -> Feature:
     word = channel.replace("_", " ")
     return engagement_feature(
         f"{channel}_channel_count_90d", f"contact by {word}", "acts",
         f"{{value}} contacts by {word} in the last 90 days", "activities",
-        Counter(90, channel=channel), empty=0, zero=f"no contact by {word} in the last 90 days",
+        Counter(90, channel=place), empty=0, zero=f"no contact by {word} in the last 90 days",
     )  # fmt: skip
 
 
-def _channel_value(channel: str) -> Feature:
+def _channel_value(channel: str, place: int) -> Feature:
     word = channel.replace("_", " ")
 
     def total(table: Table) -> Value:
         value = table["value"].clip(-MOST_VALUE, MOST_VALUE)
         parts = (value * VALUE_SCALE).round().cast("int64")
-        where = (table["channel"] == channel) & (table["age_us"] <= 90 * DAY_US)
+        where = of_channel(place)(table) & (table["age_us"] <= 90 * DAY_US)
         return parts.sum(where=where).cast("float64") / VALUE_SCALE
 
     return engagement_feature(
@@ -161,7 +188,7 @@ def _channel_value(channel: str) -> Feature:
 
 
 def _decayed(config: FeaturesConfig, half_life_days: float) -> list[Feature]:
-    intent = [kind for kind, act in config.types.items() if act.intent]
+    intent = places([kind for kind, act in config.types.items() if act.intent], config)
 
     def over(which: Callable[[Table], Value]) -> Callable[[Table], Value]:
         def total(table: Table) -> Value:
@@ -172,13 +199,19 @@ def _decayed(config: FeaturesConfig, half_life_days: float) -> list[Feature]:
         return total
 
     rows: list[tuple[str, str, str, str, Callable[[Table], Value]]] = [
-        ("inbound", "own initiative", "has been active of late", "has never been active", _is("inbound")),
+        (
+            "inbound",
+            "own initiative",
+            "has been active of late",
+            "has never been active",
+            of_direction("inbound"),
+        ),
         (
             "outbound",
             "our approaches",
             "has been approached of late",
             "was never approached",
-            _is("outbound"),
+            of_direction("outbound"),
         ),
         (
             "dialogue",
@@ -190,7 +223,7 @@ def _decayed(config: FeaturesConfig, half_life_days: float) -> list[Feature]:
     ]
     if intent:
         bought = "has shown signs of buying of late", "has never shown a sign of buying"
-        rows.append(("intent", "signs of buying", *bought, lambda t: t["type"].isin(intent)))
+        rows.append(("intent", "signs of buying", *bought, of_kinds(intent)))
     unit = f"acts, halved every {half_life_days:g} days"
     return [
         engagement_feature(
@@ -208,10 +241,6 @@ def _decayed(config: FeaturesConfig, half_life_days: float) -> list[Feature]:
     ]
 
 
-def _is(direction: str) -> Callable[[Table], Value]:
-    return lambda t: t["direction"] == direction
-
-
 def _recency() -> list[Feature]:
     def since(which: Callable[[Table], Value]) -> Callable[[Table], Value]:
         return lambda t: t["age_us"].min(where=which(t)).cast("float64") / DAY_US
@@ -219,11 +248,11 @@ def _recency() -> list[Feature]:
     return [
         engagement_feature(
             "days_since_inbound", "last own act", "days", "last acted {value} days ago", "activities",
-            since(_is("inbound")), null_when="never acted",
+            since(of_direction("inbound")), null_when="never acted",
         ),
         engagement_feature(
             "days_since_outbound", "last approach", "days", "was last approached {value} days ago", "activities",
-            since(_is("outbound")), null_when="was never approached",
+            since(of_direction("outbound")), null_when="was never approached",
         ),
         engagement_feature(
             "days_since_dialogue", "dialogue", "days", "last talked with us {value} days ago", "activities",
@@ -246,7 +275,7 @@ def _recency() -> list[Feature]:
 
 
 def _dialogue(config: FeaturesConfig) -> list[Feature]:
-    replies = [kind for kind, act in config.types.items() if act.reply]
+    replies = places([kind for kind, act in config.types.items() if act.reply], config)
     features = [
         engagement_feature(
             "is_two_way", "dialogue", "", "answered after we got in touch", "activities",
@@ -256,7 +285,7 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
             "unanswered_count", "approaches without an answer", "acts", "was approached {times} without an answer",
             "activities",
             lambda t: t.count(
-                where=(t["direction"] == "outbound")
+                where=of_direction("outbound")(t)
                 & (t["last_inbound_us"].isnull() | (t["age_us"] < t["last_inbound_us"]))
             ),
             empty=0, zero="has answered our last approach",
@@ -286,7 +315,7 @@ def _dialogue(config: FeaturesConfig) -> list[Feature]:
                     f"reply_ratio_{days}d", "replies", "", f"{{value}} replies for each approach in the last {days} days",
                     "activities",
                     Ratio(
-                        Counter(days, kinds=tuple(sorted(replies)), direction="inbound"),
+                        Counter(days, kinds=replies, direction="inbound"),
                         Counter(days, direction="outbound"),
                     ),
                     null_when=f"was not approached in the last {days} days",

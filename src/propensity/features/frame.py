@@ -6,18 +6,21 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import ibis
 import numpy as np
 import pyarrow as pa
 
 from propensity import markup
 from propensity.engines import Distributed
 from propensity.engines.garbage import uncollected
-from propensity.features.assemble import assemble, needed
+from propensity.features import engagement
+from propensity.features.acts import WORDS, coded
+from propensity.features.assemble import asks_past, assemble, fields_of, needed
 from propensity.features.catalogue import feature_specs, parameters, possible_features
-from propensity.features.counters import MOST_ACTS
+from propensity.features.counters import FEW_ACTS
 from propensity.features.own import blamed
 from propensity.features.ranges import Ranges, ranges_of
 from propensity.features.spec import Feature, spec_hash
@@ -251,7 +254,7 @@ def features_of(
     with uncollected():
         if leads_a_range is None or isinstance(canonical.engine, Distributed):
             return _query(canonical, spine, past=past)
-        ranges = ranges_of(canonical, spine, leads_a_range)
+        ranges = ranges_of(_coded(canonical), spine, leads_a_range, left_out=_words_unread(canonical))
         return _query(canonical, spine) if ranges is None else _query(canonical, spine, ranges)
 
 
@@ -264,20 +267,19 @@ def _query(
     features = feature_specs(canonical)
     # Features get tables without the label, so that none, not even one of the data scientist's own, can read it.
     unlabelled = spine.drop(LABEL) if LABEL in spine.columns else spine
-    if ranges is None:
-        keep: Keep = unkept
-        history = past(canonical, cut(canonical, unlabelled))
-    else:
-        keep, whole = canonical.engine.materialise, cut(canonical, unlabelled)
-        history = cut(ranges.canonical, ranges.part, whole=unlabelled)
-        history = with_past(canonical, history, asked=whole.attributes, keep=keep)
+    canonical, as_of = _coded(canonical), _shared_as_of(canonical, spine)
+    keep: Keep = unkept if ranges is None else canonical.engine.materialise
+    whole = history = cut(canonical, unlabelled, as_of=as_of)
+    if ranges is not None:
+        history = cut(_coded(ranges.canonical), ranges.part, whole=whole, as_of=as_of)
+    wanted = needed(history.attributes, features, possible_features(canonical))
+    if asks_past(canonical, history.attributes, wanted):
+        if ranges is None:
+            history = past(canonical, history)
+        else:
+            history = with_past(canonical, history, asked=whole.attributes, keep=keep)
     every = assemble(
-        history,
-        needed(history.attributes, features, possible_features(canonical)),
-        KEYS,
-        canonical.config.features,
-        packing=_few_acts(canonical),
-        keep=keep,
+        history, wanted, KEYS, canonical.config.features, most_acts=_most_acts(canonical), keep=keep
     )
     expression = every.select(*KEYS, *(feature.name for feature in features))
     if LABEL in spine.columns:
@@ -286,10 +288,35 @@ def _query(
     return FeatureQuery(canonical, expression, features, spec_hash(features, parameters(canonical)), ranges)
 
 
-def _few_acts(canonical: Canonical) -> bool:
-    """Whether no lead has more acts than can be counted packed."""
-    if "activities" not in canonical.tables or canonical.report.tables["activities"].kept <= MOST_ACTS:
-        return True
+def _coded(canonical: Canonical) -> Canonical:
+    """Acts with their words as numbers, before anything is joined to them."""
+    tables = dict(canonical.tables)
+    if "activities" in tables:
+        tables["activities"] = coded(tables["activities"], canonical.config.features)
+    return replace(canonical, tables=tables)
+
+
+def _words_unread(canonical: Canonical) -> frozenset[str]:
+    """The words of acts that no feature reads: those that ship read the numbers, one of the data scientist's own may not."""
+    own = [f for f in feature_specs(canonical) if f.origin and f.over == "activities"]
+    if not own:
+        return WORDS
+    acts: Table = canonical.tables["activities"]
+    row = acts.mutate(**{SNAPSHOT: ibis.literal(0, "int64"), "age_us": ibis.literal(0, "int64")})
+    return WORDS - fields_of(own, engagement.prepared(row, canonical.config.features))
+
+
+def _shared_as_of(canonical: Canonical, spine: Table) -> datetime | None:
+    """The as_of of all snapshots; None where they have several, or none."""
+    ends = spine.aggregate(first=spine["as_of"].min(), last=spine["as_of"].max())
+    first, last = (column[0].as_py() for column in canonical.engine.collect(ends).columns)
+    return first if first == last else None
+
+
+def _most_acts(canonical: Canonical) -> int:
+    """At least as many acts as the lead with the most has."""
+    if "activities" not in canonical.tables or canonical.report.tables["activities"].kept <= FEW_ACTS:
+        return FEW_ACTS
     acts: Table = canonical.tables["activities"]
     most = acts.group_by("lead_id").aggregate(acts=acts.count())["acts"].max()
-    return canonical.engine.collect(most.as_table()).column(0)[0].as_py() <= MOST_ACTS
+    return max(FEW_ACTS, canonical.engine.collect(most.as_table()).column(0)[0].as_py())

@@ -49,7 +49,9 @@ class Ranges:
             yield number
 
 
-def ranges_of(canonical: Canonical, spine: Table, leads_a_range: int) -> Ranges | None:
+def ranges_of(
+    canonical: Canonical, spine: Table, leads_a_range: int, *, left_out: frozenset[str] = frozenset()
+) -> Ranges | None:
     """Divide a spine that has a row a lead; None where one range holds it.
 
     Parameters
@@ -60,6 +62,8 @@ def ranges_of(canonical: Canonical, spine: Table, leads_a_range: int) -> Ranges 
         The snapshots, numbered from 0.
     leads_a_range
         At most so many in a range; fewer where leads have more than ACTS_A_LEAD acts on average.
+    left_out
+        Columns of the activities that nobody reads, and that need not be stored by range.
     """
     engine = canonical.engine
     leads: int = engine.collect(spine.count().as_table()).column(0)[0].as_py()
@@ -73,6 +77,7 @@ def ranges_of(canonical: Canonical, spine: Table, leads_a_range: int) -> Ranges 
     tables = dict(canonical.tables)
     if "activities" in tables:
         activities: Table = tables["activities"]
-        placed = activities.join(spine.select("lead_id", PART), "lead_id")
+        activities = activities.drop(*sorted(left_out))
+        placed = activities.join(spine.select("lead_id", SNAPSHOT, PART), "lead_id").drop("lead_id")
         tables["activities"] = engine.materialise(placed.order_by(PART), "activities_in_parts")
     return Ranges(spine, part, replace(canonical, tables=tables), count)

@@ -130,58 +130,84 @@ def known_before(canonical: Canonical, at: datetime) -> Canonical:
     return replace(canonical, tables=tables)
 
 
-def cut(canonical: Canonical, spine: Table, *, whole: Table | None = None) -> History:
+def cut(
+    canonical: Canonical, spine: Table, *, whole: History | None = None, as_of: datetime | None = None
+) -> History:
     """Cut all tables at the as_of of each snapshot in `spine` (snapshot_id, lead_id, account_id, created_at, as_of).
 
-    Where `spine` is a range of a larger one, `whole` is that: what goes by account is cut for all of it.
+    Where `spine` is a range of a larger one, `whole` is the history of that: what goes by account is taken from it. Where all snapshots have
+    the same as_of, `as_of` may say so: the engine then leaves out what came later before it looks for whose facts they are.
     """
-    tables, epoch = canonical.tables, canonical.engine.functions.epoch_us
+    tables = canonical.tables
+    clock = _Clock(canonical.engine.functions.epoch_us, as_of)
     facts: dict[str, Table] = {}
     if "activities" in tables:
-        facts["activities"] = _known(tables["activities"], spine, epoch, "occurred_at")
+        facts["activities"] = _known(tables["activities"], spine, clock, "occurred_at")
     if "stages" in tables:
-        known = _known(tables["stages"], spine, epoch, "entered_at")
+        known = _known(tables["stages"], spine, clock, "entered_at")
         ends = [*canonical.config.outcome.converting, *canonical.config.outcome.disqualified_stages]
         facts["stages"] = known.filter(known["stage"].notin(ends))
     if "budgets" in tables:
-        facts["budgets"] = _known_budgets(tables["budgets"], spine, epoch)
+        facts["budgets"] = _known_budgets(tables["budgets"], spine, clock)
     moments = account_activities = None
-    if "account_id" in canonical.present["leads"] and canonical.dated:
-        moments = _account_leads(tables["leads"], spine if whole is None else whole)
+    if whole is not None:
+        moments, account_activities = whole.account_leads, whole.account_activities
+    elif "account_id" in canonical.present["leads"] and canonical.dated:
+        moments = _account_leads(tables["leads"], spine)
         if "activities" in tables:
             keep = ("account_id", "as_of")
-            account_activities = _known(tables["activities"], moments, epoch, "occurred_at", keep=keep)
+            account_activities = _known(tables["activities"], moments, clock, "occurred_at", keep=keep)
     plain = spine.drop(PART) if PART in spine.columns else spine
     return History(_attributes(canonical, plain), facts, account_activities, moments)
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """Microseconds since the epoch, and the as_of of all snapshots where they share one."""
+
+    epoch_us: Callable[[Value], Value]
+    as_of: datetime | None
+
+    def known(self, facts: Table, happened: str, as_of: Value) -> Value:
+        """Whether a fact happened and was recorded strictly before. The cut itself."""
+        return (facts[happened] < as_of) & (facts["recorded_at"] < as_of)
+
+    def age_us(self, facts: Table, happened: str, as_of: Value) -> Value:
+        """The time since a fact."""
+        return self.epoch_us(as_of) - self.epoch_us(facts[happened])
 
 
 def _known(
     facts: Table,
     spine: Table,
-    epoch_us: Callable[[Value], Value],
+    clock: _Clock,
     happened: str,
     *,
     key: str = "lead_id",
     keep: tuple[str, ...] = (SNAPSHOT,),
 ) -> Table:
-    """Facts that happened and were recorded strictly before as_of. The cut itself."""
-    columns = [column for column in facts.columns if column not in ("lead_id", "account_id", PART)]
-    # Facts that are stored by range are joined by it too, so that the engine reads only those of the range.
-    keys = [key, PART] if PART in facts.columns and PART in spine.columns else [key]
+    """Facts that happened and were recorded strictly before as_of."""
+    columns = [column for column in facts.columns if column not in ("lead_id", "account_id", SNAPSHOT, PART)]
+    told = [column for column in columns if column not in (happened, "recorded_at")]
+    # Facts that are stored by range are joined by it too, so that the engine reads only those of the range; they know their snapshot.
+    keys = [SNAPSHOT, PART] if PART in facts.columns and PART in spine.columns else [key]
+    if clock.as_of is not None:
+        instant = ibis.literal(clock.as_of, type="timestamp('UTC', 6)")
+        facts = facts.filter(clock.known(facts, happened, instant))
+        facts = facts.select(*keys, *told, age_us=clock.age_us(facts, happened, instant))
+        return spine.select(*dict.fromkeys([*keep, *keys])).join(facts, keys).select(*keep, *told, "age_us")
     left = spine.select(*dict.fromkeys([*keep, "as_of", *keys]))
     joined = left.join(facts.select(*keys, *columns), keys)
-    known = joined.filter((joined[happened] < joined["as_of"]) & (joined["recorded_at"] < joined["as_of"]))
-    aged = known.mutate(age_us=epoch_us(known["as_of"]) - epoch_us(known[happened]))
-    return aged.select(
-        *keep, *(column for column in columns if column not in (happened, "recorded_at")), "age_us"
-    )
+    known = joined.filter(clock.known(joined, happened, joined["as_of"]))
+    aged = known.mutate(age_us=clock.age_us(known, happened, known["as_of"]))
+    return aged.select(*keep, *told, "age_us")
 
 
-def _known_budgets(budgets: Table, spine: Table, epoch_us: Callable[[Value], Value]) -> Table:
+def _known_budgets(budgets: Table, spine: Table, clock: _Clock) -> Table:
     """Budgets of the lead itself, and those of its account that name no lead."""
     shared = budgets.filter(budgets["lead_id"].isnull())
-    own = _known(budgets, spine, epoch_us, "recorded_at")
-    return own.union(_known(shared, spine, epoch_us, "recorded_at", key="account_id"))
+    own = _known(budgets, spine, clock, "recorded_at")
+    return own.union(_known(shared, spine, clock, "recorded_at", key="account_id"))
 
 
 def _account_leads(leads: Table, spine: Table) -> Table:

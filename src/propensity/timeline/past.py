@@ -27,7 +27,7 @@ EVERY = "every"
 PAST_PREFIX = "past_"
 QUESTION, CHANGE = 0, 1
 """At equal times a question goes first: what becomes known at as_of is not known at as_of."""
-_COUNTS = ("leads", "conversions")
+COUNTS = ("leads", "conversions")
 _DAY_US = 86_400_000_000
 Keep = Callable[["Table", str], "Table"]
 """Computes a table once and keeps it under a name, or leaves it an expression."""
@@ -85,7 +85,7 @@ def with_past(
         past_column(group, count): joined[past_column(group, count)].fill_null(0)
         - joined[_own_column(group, count)].fill_null(0)
         for group in (*groups, EVERY)
-        for count in _COUNTS
+        for count in COUNTS
     }
     return replace(history, attributes=joined.select(*attributes.columns, **counts))
 
@@ -180,7 +180,7 @@ def _answers(
     sums = both.select(
         "order",
         **{f"_{group}_key": both["key"], f"_{group}_as_of": both["as_of"]},
-        **{past_column(group, count): both[count].sum().over(so_far) for count in _COUNTS},
+        **{past_column(group, count): both[count].sum().over(so_far) for count in COUNTS},
     )
     return sums.filter(sums["order"] == QUESTION).drop("order")
 
@@ -200,7 +200,7 @@ def _own(
     told = left.join(changes, "lead_id")
     told = told.filter(told["at_us"] < told["as_of_us"])
     sums: dict[str, Value] = {}
-    for count in _COUNTS:
+    for count in COUNTS:
         sums[_own_column(EVERY, count)] = told[count].sum()
         for group in groups:
             same = told[f"own_{group}"] == told[f"_{group}"]
