@@ -5,7 +5,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --disable-p
 # Two cores: xdist's workers are the parallelism, so OpenMP must not spin beside them.
 TEST_WORKERS ?= 2
 
-.PHONY: help setup setup-dev demo test lint format typecheck notebooks docs bench scale quality spark-night thirty-nights lock clean
+.PHONY: help setup setup-dev demo test lint format typecheck notebooks docs bench scale quality spark thirty-nights lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -71,8 +71,8 @@ REAL ?= data
 quality: setup-dev .venv-flaml/.ready ## model quality on three simulated worlds and, with REAL=FOLDER, on the flat files
 	$(BIN)/python benchmarks/quality.py --real $(REAL) --flaml .venv-flaml/bin/python
 
-spark-night: setup-dev ## Spark beside the embedded engine, with a whole night on both
-	PROPENSITY_REQUIRE_SPARK=1 PROPENSITY_SPARK_NIGHT=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/engines/test_spark.py -n 0
+spark: setup-dev ## Spark beside the embedded engine: all features, and a whole night on both
+	PROPENSITY_REQUIRE_SPARK=1 PROPENSITY_SPARK_WHOLE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/engines/test_spark.py -n 0
 
 thirty-nights: setup-dev ## thirty simulated nights in a row, with faults (about ten minutes)
 	$(BIN)/python benchmarks/thirty_nights.py

@@ -1,7 +1,7 @@
 """Spark, on this machine: what it computes is what the embedded engine computes of the same data.
 
-Where there is no Java these tests are skipped, but where PROPENSITY_REQUIRE_SPARK is set, as CI sets it, they fail. A whole
-night on Spark takes minutes, nearly all of it Spark's planning: `make spark-night` runs it.
+Where there is no Java these tests are skipped, but where PROPENSITY_REQUIRE_SPARK is set, as CI sets it, they fail. What
+takes minutes, nearly all of it Spark's planning, is apart: all features of a nasty world and a whole night, `make spark`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 REQUIRED = "PROPENSITY_REQUIRE_SPARK"
-NIGHT = "PROPENSITY_SPARK_NIGHT"
+WHOLE = "PROPENSITY_SPARK_WHOLE"
 SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
@@ -106,7 +106,13 @@ def _same(name: str, mine: Any, other: Any) -> bool:
     return mine == other
 
 
+def patience() -> None:
+    if WHOLE not in os.environ:
+        pytest.skip(f"this takes Spark minutes: `make spark`, which sets {WHOLE}")
+
+
 def test_the_nasty_world_has_the_same_snapshots_labels_and_features(spark, duck, tmp_path):
+    patience()
     found: list[pa.Table] = []
     for engine in (duck, spark):
         place = tmp_path / type(engine).__name__
@@ -122,8 +128,7 @@ def test_the_nasty_world_has_the_same_snapshots_labels_and_features(spark, duck,
 @pytest.fixture(scope="module")
 def nights(champion_place, tmp_path_factory):
     """The same night on both engines."""
-    if NIGHT not in os.environ:
-        pytest.skip(f"a night on Spark takes minutes: `make spark-night`, which sets {NIGHT}")
+    patience()
     world = tmp_path_factory.mktemp("few")
     write(simulate(leads=150, months=24, seed=7), world)
     found: dict[str, tuple[Any, Path]] = {}
@@ -375,6 +380,7 @@ def test_batches_are_kept_while_they_come_and_their_failure_is_its_own(spark, du
         pa.record_batch([[n], [datetime(1, 1, 1, tzinfo=UTC)], [date(1500, 1, 1)], [None]], schema=schema)
         for n in (1, 2)
     ]
+    patience()
     found: list[pa.Table] = []
     for engine in (duck, spark):
         kept: Any = engine.register_batches("arrived", schema, iter(parts))
