@@ -1,7 +1,7 @@
 """Spark, on this machine: what it computes is what the embedded engine computes of the same data.
 
 Where there is no Java these tests are skipped, but where PROPENSITY_REQUIRE_SPARK is set, as CI sets it, they fail. What
-takes minutes, nearly all of it Spark's planning, is apart: all features of a nasty world and a whole night, `make spark`.
+takes minutes, nearly all of it Spark's planning, is apart: text of every kind, all features of a nasty world and a whole night, `make spark`.
 """
 
 from __future__ import annotations
@@ -222,6 +222,7 @@ READINGS = (
 
 
 def test_text_is_read_alike(spark, duck):
+    patience()
     table = pa.table({"n": range(len(TEXTS)), "text": pa.array(TEXTS, pa.string())})
     ours, theirs = (_read(engine, table) for engine in (duck, spark))
     assert differences(ours, theirs) == []
