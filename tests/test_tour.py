@@ -29,6 +29,7 @@ def test_the_demo_shows_the_funnel_the_truth_and_the_list_and_runs_again_in_the_
         tracked(tmp_path),
         *(f"paths.{name}={tmp_path / name}" for name in ("models", "out", "quarantine", "reports")),
         "model.params={max_trees: 60}",
+        "model.rungs=[lightgbm]",
         "model.resamples=50",
     ]
     command = [sys.executable, "-m", "propensity", "demo", "--config", str(CONFIG), "--leads", "500"]

@@ -75,6 +75,7 @@ def historic(folder: Path, place: Path, *more: str) -> Config:
             f"tracking.uri=sqlite:///{place / 'm.db'}",
             "snapshots.every=2 months",
             "model.params={max_trees: 20}",
+            "model.rungs=[lightgbm]",
             "model.resamples=50",
             *more,
         ],

@@ -93,6 +93,8 @@ class Place:
             f"paths.out={self.folder}/out",
             f"paths.quarantine={self.folder}/quarantine",
             f"paths.ledger={self.folder}/ledger",
+            f"paths.reports={self.folder}/reports",
+            f"paths.cache={self.folder}/cache",
             "model.params={max_trees: 30}",
             "model.rungs=[lightgbm]",
             "model.resamples=50",

@@ -118,6 +118,7 @@ def test_it_trains_and_gives_a_list(folder, tmp_path):
         [
             tracked(tmp_path),
             "model.params={max_trees: 40}",
+            "model.rungs=[lightgbm]",
             "model.resamples=50",
             "snapshots.every=3 months",
         ],

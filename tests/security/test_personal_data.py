@@ -54,7 +54,7 @@ def job(world, tmp_path_factory):
     """check, train, backtest, promote and score by the command line; what each wrote to stderr and stdout."""
     place = tmp_path_factory.mktemp("job")
     settings = [
-        f"data.folder={world}", tracked(place), "model.params={max_trees: 15}", "model.resamples=50", "backtest.origins=1",
+        f"data.folder={world}", tracked(place), "model.params={max_trees: 15}", "model.rungs=[lightgbm]", "model.resamples=50", "backtest.origins=1",
         *(f"paths.{name}={place / name}" for name in ("models", "out", "quarantine", "ledger", "reports")),
         "tables.leads.extra={mentor: {static: true}, few: {static: true}}", "tables.leads.personal=[spouse]",
     ]  # fmt: skip

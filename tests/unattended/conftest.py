@@ -57,6 +57,7 @@ class Place:
                 for name in ("out", "quarantine", "ledger", "reports", "state", "logs")
             ),
             "model.params={max_trees: 60}",
+            "model.rungs=[lightgbm]",
             "model.resamples=50",
             "engine.threads=1",
             *more,
