@@ -118,8 +118,9 @@ def forget_lead(
             _report_file(done, path)
         for path in sorted(paths.quarantine.glob("*.csv")):
             done.csv(path, f"{paths.quarantine.name}/{path.name}", loose=True)
-        for path in sorted(paths.cache.glob("*.parquet")) if paths.cache is not None else ():
-            done.frame(path, f"{paths.cache.name}/{path.name}")
+        if paths.cache is not None:
+            for path in sorted(paths.cache.glob("*.parquet")):
+                done.frame(path, f"{paths.cache.name}/{path.name}")
     except (OSError, pa.ArrowException) as error:
         raise DeliveryError(
             f"forgetting stopped: {error}. What was done stays done; mend this and run the same command again."
