@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import psycopg
@@ -171,20 +171,8 @@ def test_two_writers_at_once_wait_for_each_other(server, database, target, tmp_p
     folders = [
         night(tmp_path / str(n), NIGHT, {f"l{i}": (n / 10, i) for i in range(1, 300)}, ["l1"]) for n in (1, 2)
     ]
-    failures = []
-
-    def write(folder):
-        try:
-            upsert(target, folder, NIGHT, MODEL)
-        except Exception as error:  # noqa: BLE001 - told below
-            failures.append(error)
-
-    threads = [threading.Thread(target=write, args=[folder]) for folder in folders]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
+    with ThreadPoolExecutor(2) as writers:
+        list(writers.map(lambda folder: upsert(target, folder, NIGHT, MODEL), folders))
     assert len(set(rows(server, database, "probability, 1 AS lead_id"))) == 1
 
 

@@ -41,11 +41,28 @@ def staged_beside(folder: Path) -> Generator[Path]:
         The folder cannot be replaced as a whole.
     """
     place = folder.resolve()
-    try:
+
+    def make() -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         recover(place)
         _refuse(folder, place)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{place.name}{PARTIAL}", dir=place.parent))
+        return Path(tempfile.mkdtemp(prefix=f".{place.name}{PARTIAL}", dir=place.parent))
+
+    with scratch_of(folder, make) as scratch:
+        yield scratch
+
+
+@contextmanager
+def scratch_of(folder: Path, make: Callable[[], Path]) -> Generator[Path]:
+    """Hold the scratch folder that `make` gives while something for `folder` is written; it is gone afterwards.
+
+    Raises
+    ------
+    DeliveryError
+        It cannot be made.
+    """
+    try:
+        scratch = make()
     except OSError as error:
         raise DeliveryError(
             f"{folder} cannot be written: {error.strerror}. Give another folder with --out."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import pyarrow.compute
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from propensity.delivery.folders import MANIFEST, PARTIAL, clear, held, private, swap
+from propensity.delivery.folders import MANIFEST, PARTIAL, clear, private, scratch_of, swap
 from propensity.errors import DeliveryError
 
 SCORES, LIST, LIST_CSV = "scores.parquet", "list.parquet", "list.csv"
@@ -45,20 +44,15 @@ def staged(folder: Path) -> Generator[Path]:
     DeliveryError
         The folder cannot be made or written.
     """
-    try:
+
+    def make() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(f"{PARTIAL}*"):
             clear(left)
-        scratch = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=folder))
-    except OSError as error:
-        raise DeliveryError(
-            f"{folder} cannot be written: {error.strerror}. Give another folder with --out."
-        ) from error
-    with held(scratch):
-        try:
-            yield scratch
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        return Path(tempfile.mkdtemp(prefix=PARTIAL, dir=folder))
+
+    with scratch_of(folder, make) as scratch:
+        yield scratch
 
 
 def write_parquet(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> int:

@@ -82,10 +82,7 @@ def monitor(night: Night) -> Done | None:
 def _told(found: MonitorResult, severity: Severity) -> list[str]:
     """What is wrong, and for an alarm what to do, the worst first; beyond what a person reads at night, the page has it."""
     held = [one for one in found.judged.findings if one.severity == severity]
-    said = [
-        f"{severity}: {one.what}" + (f". {one.do}" if severity == "alarm" else "")
-        for one in held[:_MOST_TOLD]
-    ]
+    said = [f"alarm: {one.what}. {one.do}" if severity == "alarm" else one.what for one in held[:_MOST_TOLD]]
     if len(held) > _MOST_TOLD:
         said.append(f"{_counted(len(held) - _MOST_TOLD, f'more {severity}')}: see {found.page}")
     return said
