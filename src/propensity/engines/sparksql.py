@@ -14,6 +14,8 @@ import ibis.expr.operations as ops
 import sqlglot.expressions as sge
 from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 
+from propensity.engines.fusing import fused
+from propensity.engines.sharing import shared
 from propensity.engines.strptime import parts_of
 from propensity.engines.untyped import Value
 
@@ -30,6 +32,11 @@ class Compiler(PySparkCompiler):
     """Ibis's compiler for Spark, with the operations below mended."""
 
     __slots__ = ()
+    post_rewrites = (shared, *PySparkCompiler.post_rewrites)
+
+    def translate(self, op: Any, *, params: Any) -> Any:
+        """A query as SQL, of fewer SELECTs."""
+        return super().translate(fused(op), params=params)
 
     def visit_NonNullLiteral(self, op: Any, *, value: Any, dtype: Any) -> Any:
         """A float is a double: Spark takes `7.0` for a decimal, whose quotients have other digits."""

@@ -268,7 +268,9 @@ class _Mapper:
         """Times that two formats read differently: which was meant is not known, and the first is taken."""
         found: list[Finding] = []
         for label, doubt in self._doubts.items():
-            count = self.opener.engine.collect(self.scope.table.filter(doubt).count().as_table())
+            # Not a filter: Spark moves one down to the rows, and writes out there all that it is made of.
+            asked = self.scope.table.select(doubt=doubt)
+            count = self.opener.engine.collect(asked.count(where=asked["doubt"]).as_table())
             if rows := count.column(0)[0].as_py():
                 message = (
                     f"{rows:,} rows of {self.scope.origin} have a {named([label])} that several of its formats read, each "
