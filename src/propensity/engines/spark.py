@@ -204,8 +204,9 @@ class SparkEngine:
         """Compute into Parquet in the engine's folder, in place of an earlier table of that name."""
         folder = self._next(name)
         with _explained(None):
-            self._frame(expression).write.parquet(str(folder))
-        return self._known(name, folder, expression.schema())
+            frame = self._frame(expression)
+            frame.write.parquet(str(folder))
+        return self._known(name, folder, expression.schema(), frame.schema)
 
     def register(self, name: str, table: pa.Table) -> ir.Table:
         """Write an Arrow table into the engine's folder."""
@@ -223,9 +224,13 @@ class SparkEngine:
                 writer.write_batch(batch)
         return self._known(name, folder, sch.Schema.from_pyarrow(schema))
 
-    def _known(self, name: str, folder: Path, schema: sch.Schema) -> ir.Table:
-        """What lies in a folder, under a name of this session; the folder that had it before goes."""
-        self._session.read.parquet(str(folder)).createOrReplaceTempView(name)
+    def _known(self, name: str, folder: Path, schema: sch.Schema, written: Any = None) -> ir.Table:
+        """What lies in a folder, under a name of this session; the folder that had it before goes.
+
+        Where Spark wrote it, `written` says as what, so that it need not look into every part for that.
+        """
+        reader = self._session.read if written is None else self._session.read.schema(written)
+        reader.parquet(str(folder)).createOrReplaceTempView(name)
         former = self._kept.get(name)
         self._kept[name] = folder
         if former is not None:
