@@ -71,8 +71,8 @@ REAL ?= data
 quality: setup-dev .venv-flaml/.ready ## model quality on three simulated worlds and, with REAL=FOLDER, on the flat files
 	$(BIN)/python benchmarks/quality.py --real $(REAL) --flaml .venv-flaml/bin/python
 
-spark: setup-dev ## Spark beside the embedded engine: all features, and a whole night on both
-	PROPENSITY_REQUIRE_SPARK=1 PROPENSITY_SPARK_WHOLE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/engines/test_spark.py -n 0
+spark: setup-dev ## Spark beside the embedded engine, with a training, questions and nights in a row
+	PROPENSITY_REQUIRE_SPARK=1 PROPENSITY_SPARK_WHOLE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/engines -k spark -n 0
 
 thirty-nights: setup-dev ## thirty simulated nights in a row, with faults (about ten minutes)
 	$(BIN)/python benchmarks/thirty_nights.py

@@ -1,14 +1,12 @@
 """Spark, on this machine: what it computes is what the embedded engine computes of the same data.
 
-Where there is no Java these tests are skipped, but where PROPENSITY_REQUIRE_SPARK is set, as CI sets it, they fail. What
-takes minutes, nearly all of it Spark's planning, is apart: text of every kind, all features of a nasty world and a whole night, `make spark`.
+Where there is no Java these tests are skipped, but where PROPENSITY_REQUIRE_SPARK is set, as CI sets it, they fail. Trainings,
+nights in a row and questions, which take minutes, are in `test_spark_whole.py`.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -21,126 +19,72 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import scoring_config
-from oracles.bench import open_world, same_value
+from oracles.alike import differences
+from oracles.bench import open_world
 from oracles.nasty import AS_OF, THROUGH, TREE, nasty_world
 from propensity import workflow
 from propensity.config import CsvOptions, SparkConfig
-from propensity.config.file import load_config, parse_config
 from propensity.demo.world import simulate, write
 from propensity.engines import Engine, Source
-from propensity.engines.duckdb import DuckDBEngine
 from propensity.engines.spark import SparkEngine
-from propensity.engines.sparksession import opened_session
-from propensity.errors import BundleError, ConfigError, SchemaError, SourceError, UsageError
+from propensity.errors import BundleError, ConfigError, SchemaError, SourceError
 from propensity.features.frame import features_of
 from propensity.model.files import MANIFEST
 from propensity.scoring.distributed import Scoring
-from propensity.sources.parsing import Reading, parse
+from propensity.sources.canonical import Canonical
+from propensity.sources.parsing import Reading, ambiguous, parse
 from propensity.timeline.snapshots import is_drawn, training_spine
 
 # PySpark leaves the sockets of its own results to the garbage collector.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("application"),
 ]
-REQUIRED = "PROPENSITY_REQUIRE_SPARK"
-WHOLE = "PROPENSITY_SPARK_WHOLE"
-SETTINGS = {
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.host": "127.0.0.1",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.log.level": "ERROR",
-    "spark.sql.shuffle.partitions": "1",
-    "spark.sql.adaptive.enabled": "false",
-    # A query of a few rows takes less time than the compiling of its code, by Spark and by Java.
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    # Of wide plans, what is known of each column costs much to derive, and the filters it would add spare nothing.
-    "spark.sql.constraintPropagation.enabled": "false",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def application() -> Iterator[None]:
-    """One Spark application for all; each engine has a session of its own in it."""
-    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-        if REQUIRED in os.environ:
-            pytest.fail(f"{REQUIRED} is set, and there is no Java: install openjdk-17-jre-headless")
-        pytest.skip("there is no Java here; Spark needs Java 17")
-    with SparkEngine(SparkConfig(master="local[2]", settings=SETTINGS), memory_gb=1):
-        yield
+KINDS = ("duckdb", "spark")
 
 
 @pytest.fixture
-def spark() -> Iterator[SparkEngine]:
-    with SparkEngine(SparkConfig()) as engine:
-        yield engine
-
-
-@pytest.fixture
-def duck() -> Iterator[DuckDBEngine]:
-    with DuckDBEngine(threads=1) as engine:
-        yield engine
-
-
-def differences(ours: pa.Table, theirs: pa.Table) -> list[str]:
-    """Where two tables of the same rows in the same order differ: types and integers at all, floats beyond 1e-9."""
-    assert theirs.schema.types == ours.schema.types
-    assert theirs.column_names == ours.column_names
-    assert theirs.num_rows == ours.num_rows
-    return [
-        f"{name}, row {place}: {mine!r} on the embedded engine, {other!r} on Spark"
-        for name in ours.column_names
-        for place, (mine, other) in enumerate(
-            zip(ours[name].to_pylist(), theirs[name].to_pylist(), strict=True)
-        )
-        if not _same(name, mine, other)
-    ]
-
-
-def _same(name: str, mine: Any, other: Any) -> bool:
-    if isinstance(mine, float) and isinstance(other, float):
-        return (math.isnan(mine) and math.isnan(other)) or same_value(name, other, mine)
-    return mine == other
-
-
-def patience() -> None:
-    if WHOLE not in os.environ:
-        pytest.skip(f"this takes Spark minutes: `make spark`, which sets {WHOLE}")
-
-
-def test_the_nasty_world_has_the_same_snapshots_labels_and_features(spark, duck, tmp_path):
-    patience()
-    found: list[pa.Table] = []
+def nasty(spark, duck, tmp_path):
+    """The nasty world, opened on both engines."""
+    found: list[Canonical] = []
     for engine in (duck, spark):
         place = tmp_path / type(engine).__name__
         place.mkdir()
-        canonical = open_world(nasty_world(), TREE, place, engine=engine)
-        found.append(features_of(canonical, training_spine(canonical, THROUGH)).collect().table)
-    ours, theirs = found
-    assert ours.num_rows > 100
-    assert set(ours["label"].to_pylist()) == {0, 1}
-    assert differences(ours, theirs) == []
+        found.append(open_world(nasty_world(), TREE, place, engine=engine))
+    return found
+
+
+def test_the_nasty_world_has_the_same_snapshots_labels_and_features(nasty):
+    # An engine of many machines makes parts of its own: ranges of one snapshot are not asked for.
+    ours, theirs = (
+        features_of(canonical, training_spine(canonical, THROUGH), leads_a_range=size)
+        for canonical, size in zip(nasty, (None, 1), strict=True)
+    )
+    assert theirs.ranges is None
+    mine, other = ours.collect().table, theirs.collect().table
+    assert mine.num_rows > 100
+    assert set(mine["label"].to_pylist()) == {0, 1}
+    assert differences(mine, other) == []
+    drawn: list[pa.Table] = []
+    for canonical in nasty:
+        engine: Any = canonical.engine
+        engine.training_rows = 40
+        drawn.append(engine.collect(training_spine(canonical, THROUGH).order_by("snapshot_id")))
+    assert 10 < drawn[0].num_rows < 80
+    assert differences(*drawn) == []
 
 
 @pytest.fixture(scope="module")
 def nights(champion_place, tmp_path_factory):
-    """The same night on both engines."""
-    patience()
+    """The same night on both engines, without questions: those ask for the features once more."""
     world = tmp_path_factory.mktemp("few")
     write(simulate(leads=150, months=24, seed=7), world)
     found: dict[str, tuple[Any, Path]] = {}
-    for kind in ("duckdb", "spark"):
+    for kind in KINDS:
         place = tmp_path_factory.mktemp(kind)
-        config = scoring_config(
-            world,
-            champion_place,
-            place,
-            f"engine={{kind: {kind}, threads: 2}}",
-            "lists.rep_capacity=20",
-        )
+        more = (f"engine={{kind: {kind}, threads: 2}}", "lists.rep_capacity=20", "lists.questions=0")
+        config = scoring_config(world, champion_place, place, *more)
         found[kind] = (workflow.score(config, out=place / "night"), place / "night")
     return found
 
@@ -222,10 +166,20 @@ READINGS = (
 
 
 def test_text_is_read_alike(spark, duck):
-    patience()
     table = pa.table({"n": range(len(TEXTS)), "text": pa.array(TEXTS, pa.string())})
     ours, theirs = (_read(engine, table) for engine in (duck, spark))
     assert differences(ours, theirs) == []
+    doubts = [_doubtful(engine, table) for engine in (duck, spark)]
+    assert doubts[0] == doubts[1] != []
+
+
+def _doubtful(engine: Engine, table: pa.Table) -> list[str]:
+    """Texts that two formats read differently."""
+    known: Any = engine.register("texts", table)
+    how = Reading(formats=("%d.%m.%Y", "%m.%d.%Y", "%d %b %Y"), zone="America/New_York")
+    doubt = ambiguous(known["text"], how, engine.functions)
+    found = engine.collect(known.select("n", "text", doubt=doubt).order_by("n")).to_pylist()
+    return [row["text"] for row in found if row["doubt"]]
 
 
 def _read(engine: Engine, table: pa.Table) -> pa.Table:
@@ -381,7 +335,6 @@ def test_batches_are_kept_while_they_come_and_their_failure_is_its_own(spark, du
         pa.record_batch([[n], [datetime(1, 1, 1, tzinfo=UTC)], [date(1500, 1, 1)], [None]], schema=schema)
         for n in (1, 2)
     ]
-    patience()
     found: list[pa.Table] = []
     for engine in (duck, spark):
         kept: Any = engine.register_batches("arrived", schema, iter(parts))
@@ -420,35 +373,11 @@ def test_a_model_that_was_damaged_on_its_way_scores_nobody(spark, champion_place
         spark.map_parts(known, Scoring(0.1, "none"), model, tmp_path / "scores")
 
 
-def test_without_java_it_says_what_to_install(monkeypatch):
-    from pyspark import SparkContext  # noqa: PLC0415
-
-    monkeypatch.setattr(SparkContext, "_active_spark_context", None)
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.delenv("JAVA_HOME", raising=False)
-    with pytest.raises(
-        UsageError, match=r"there is no Java\. Install it with .*propensity\[spark\].*Java 17"
-    ):
-        opened_session(SparkConfig(), memory_gb=1, threads=1)
-
-
 def test_a_format_that_spark_would_read_otherwise_is_refused(spark):
     known: Any = spark.register("text", pa.table({"t": ["x"]}))
     for pattern in ("%Q", "%j.%Y", "%d.%d.%Y"):
         with pytest.raises(ConfigError, match="the Spark engine reads each of"):
             spark.functions.parse_timestamp(known["t"], pattern)
-
-
-def test_one_word_asks_for_spark(tmp_path):
-    tree = {"tables": {"leads": {"table": "crm.leads"}}, "engine": "spark"}
-    assert parse_config(tree, base=tmp_path).engine.kind == "spark"
-    file = tmp_path / "crm.yaml"
-    file.write_text("tables: {leads: {path: x}}\nengine: spark\n")
-    config = load_config(file, ["engine.threads=3", "engine.spark.scratch=kept"])
-    assert (config.engine.kind, config.engine.threads) == ("spark", 3)
-    assert config.engine.spark.scratch == tmp_path / "kept"
-    with pytest.raises(ConfigError, match=r"leads\.table needs data\.database"):
-        parse_config({**tree, "engine": "duckdb"}, base=tmp_path)
 
 
 def test_the_same_leads_are_drawn(spark, duck):
