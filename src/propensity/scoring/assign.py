@@ -8,9 +8,11 @@ share the best leads evenly. benchmarks/assignment.py measures how far that is f
 from __future__ import annotations
 
 import hashlib
+import heapq
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from propensity.scoring.causes import HELD_OUT, NO_REP, OVER_CAPACITY
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
 
 LISTED, EXPLORED = "listed", "explored"
 _HASH_BYTES = 8
-_TERRITORY = ("country", "region", "industry", "product", "source")
+TERRITORY = ("country", "region", "industry", "product", "source")
+
+Choices = tuple[tuple[int, ...], ...]
+"""Who may take a lead: groups of reps, an earlier group before a later one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Candidate:
     lead_id: str
     unit: str
     owner: str | None = None
-    places: tuple[str | None, ...] = (None,) * len(_TERRITORY)
+    places: tuple[str | None, ...] = (None,) * len(TERRITORY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ class Reps:
         places = sum(capacity or 0 for capacity in self.capacities)
         return places if self._total is None else min(places, self._total)
 
-    def choices(self, lead: Candidate) -> tuple[tuple[int, ...], ...]:
+    def choices(self, lead: Candidate) -> Choices:
         """Who may take a lead: groups of reps, an earlier group before a later one."""
         owner = None if lead.owner is None or self._ownership == "ignore" else self._number.get(lead.owner)
         if owner is None:
@@ -123,61 +128,163 @@ class Reps:
             # An owner who is a rep by the data alone has no territory of its own: only what it owns.
             return False
         asked: Iterator[tuple[tuple[str, ...] | None, str | None]] = (
-            (getattr(territory, part), place) for part, place in zip(_TERRITORY, places, strict=True)
+            (getattr(territory, part), place) for part, place in zip(TERRITORY, places, strict=True)
         )
         return all(wanted is None or place in wanted for wanted, place in asked)
 
 
-@dataclass
-class _Desk:
-    """The state of an assignment: free places, accounts that have a rep, and how much is still to come for each rep."""
+class Desk:
+    """Gives each lead its place while leads come by falling rank; what is kept does not grow with the leads that are left over.
 
-    reps: Reps
-    places: list[float]
-    left: float
-    to_come: list[int]
-    of_unit: dict[str, int] = field(default_factory=dict[str, int])
+    Parameters
+    ----------
+    reps
+        Who calls.
+    rules
+        Holdout and exploration.
+    waiting
+        Who may take them, `Reps.choices`, to how many leads will come.
+    night
+        Names the night: what is explored is drawn anew each night, and alike each time for the same night.
+    """
 
-    def rep_for(self, lead: Candidate, choices: tuple[tuple[int, ...], ...]) -> int | None:
-        """Who takes the lead, among those who have a place; None for nobody."""
-        if self.left <= 0:
+    def __init__(
+        self, reps: Reps, rules: ListsConfig, waiting: Mapping[Choices, int], *, night: str = ""
+    ) -> None:
+        total = reps.total()
+        explored = _explored(reps, total, rules.exploration.share)
+        self._places = [
+            math.inf if capacity is None else capacity - kept
+            for capacity, kept in zip(reps.capacities, explored, strict=True)
+        ]
+        self._left = math.inf if total is None else total - sum(explored)
+        self._to_come = [0] * len(reps.names)
+        for choices, leads in waiting.items():
+            for rep in _everyone(choices):
+                self._to_come[rep] += leads
+        # Of each group the reps who have places still: of the others nothing is asked any more.
+        self._open = {choices: tuple(list(group) for group in choices) for choices in waiting}
+        for rep, places in enumerate(self._places):
+            if places <= 0:
+                self._shut(rep)
+        self._of_unit: dict[str, int] = {}
+        self._kept = 1 - rules.holdout.share
+        self._held_out = _drawn(rules.holdout.share, rules.holdout.salt)
+        self._explored, self._draw = explored, _Draw(rules.exploration.salt, night)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody has a place any more: `cause` then tells all."""
+        return self._left <= 0 or not any(places > 0 for places in self._places)
+
+    def pools(self) -> Pools | None:
+        """Where those go who were left over, once every lead has its place; None where nothing is explored."""
+        if not sum(self._explored):
             return None
-        known = self.of_unit.get(lead.unit)
+        return Pools(self._explored, self._draw, self._of_unit, self._held_out, self._kept)
+
+    @staticmethod
+    def cause(choices: Choices) -> str:
+        """Why a lead has no place where nobody has one."""
+        return OVER_CAPACITY if any(choices) else NO_REP
+
+    def seat(self, lead: Candidate, choices: Choices) -> Place:
+        """The place of the next lead; OVER_CAPACITY for one that is explored later."""
+        rep = self._rep_for(lead, choices)
+        for one in {one for group in self._open[choices] for one in group}:
+            self._to_come[one] -= 1
+        if rep is None:
+            return Place(removed=self.cause(choices))
+        if self._held_out(lead.unit):
+            return Place(removed=HELD_OUT, selection=HELD_OUT, probability=self._kept)
+        self._of_unit[lead.unit] = rep
+        self._places[rep] -= 1
+        self._left -= 1
+        if self._places[rep] <= 0:
+            self._shut(rep)
+        return Place(rep, None, LISTED, self._kept)
+
+    def _rep_for(self, lead: Candidate, choices: Choices) -> int | None:
+        """Who takes the lead, among those who have a place; None for nobody."""
+        if self._left <= 0:
+            return None
+        known = self._of_unit.get(lead.unit)
         if known is not None:
-            return known if self.places[known] > 0 else None
-        for group in choices:
-            free = [rep for rep in group if self.places[rep] > 0]
+            return known if self._places[known] > 0 else None
+        for free in self._open[choices]:
             if free:
-                return max(free, key=lambda rep: (self.places[rep] / max(self.to_come[rep], 1), -rep))
+                return max(free, key=lambda rep: (self._places[rep] / max(self._to_come[rep], 1), -rep))
         return None
 
-    def gone(self, choices: tuple[tuple[int, ...], ...]) -> None:
-        """One lead less is to come for those who may take it."""
-        for rep in {rep for group in choices for rep in group}:
-            self.to_come[rep] -= 1
+    def _shut(self, rep: int) -> None:
+        for groups in self._open.values():
+            for group in groups:
+                if rep in group:
+                    group.remove(rep)
 
-    def take(self, lead: Candidate, rep: int) -> None:
-        """Give the lead to the rep."""
-        self.of_unit[lead.unit] = rep
-        self.places[rep] -= 1
-        self.left -= 1
+
+class Pools:
+    """The leads that were left over, of each rep as many as it may explore: those with the least draws.
+
+    A lead belongs to the pool of its account's rep, else of the rep drawn for its account among those who may take it. Drawing by a
+    hash gives each lead of a pool the same chance. Beside the leads only the accounts are kept, each with its rep.
+    """
+
+    def __init__(
+        self,
+        explored: Sequence[int],
+        draw: _Draw,
+        of_unit: Mapping[str, int],
+        held_out: Callable[[str], bool],
+        kept: float,
+    ) -> None:
+        self._explored, self._draw, self._of_unit = explored, draw, dict(of_unit)
+        self._held_out, self._kept = held_out, kept
+        self._sizes = [0] * len(explored)
+        # The greatest draw lies at the top of a heap of its rep, to be replaced by a lesser one.
+        self._heaps: list[list[tuple[float, _Reversed, int]]] = [[] for _ in explored]
+
+    def add(self, number: int, lead: Candidate, choices: Choices) -> None:
+        """The next lead that was left over as OVER_CAPACITY; `number` tells it from the others."""
+        if self._held_out(lead.unit):
+            return
+        rep = self._of_unit.get(lead.unit)
+        if rep is None:
+            group = next(group for group in choices if group)
+            rep = min(group, key=lambda rep: (self._draw.of(f"rep {rep} {lead.unit}"), rep))
+            self._of_unit[lead.unit] = rep
+        self._sizes[rep] += 1
+        entry = (-self._draw.of(f"lead {lead.lead_id}"), _Reversed(lead.lead_id), number)
+        heap = self._heaps[rep]
+        if len(heap) < self._explored[rep]:
+            heapq.heappush(heap, entry)
+        elif heap:
+            heapq.heappushpop(heap, entry)
+
+    def drawn(self) -> list[tuple[int, Place]]:
+        """Number and place of those who are explored, by number."""
+        found = [
+            (number, Place(rep, None, EXPLORED, self._kept * len(heap) / self._sizes[rep]))
+            for rep, heap in enumerate(self._heaps)
+            for *_, number in heap
+        ]
+        return sorted(found, key=lambda one: one[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Reversed:
+    """A text that sorts from the last to the first."""
+
+    text: str
+
+    def __lt__(self, other: _Reversed) -> bool:
+        return self.text > other.text
 
 
 def assign(
     candidates: Sequence[Candidate], reps: Reps, rules: ListsConfig, *, night: str = ""
 ) -> list[Place]:
-    """Give each candidate its place.
-
-    Parameters
-    ----------
-    candidates
-        By falling rank.
-    reps
-        Who calls.
-    rules
-        Holdout and exploration.
-    night
-        Names the night: what is explored is drawn anew each night, and alike each time for the same night.
+    """Give each candidate its place, at once: `Desk` for those who come by falling rank.
 
     Returns
     -------
@@ -186,41 +293,20 @@ def assign(
     that were left over and that this rep may take, each with the same chance.
     """
     choices = [reps.choices(lead) for lead in candidates]
-    total = reps.total()
-    explored = _explored(reps, total, rules.exploration.share)
-    desk = _desk(reps, choices, explored, math.inf if total is None else total - sum(explored))
-    held_out = _drawn(rules.holdout.share, rules.holdout.salt)
-    kept = 1 - rules.holdout.share
-    found: list[Place] = []
-    for lead, groups in zip(candidates, choices, strict=True):
-        rep = desk.rep_for(lead, groups)
-        desk.gone(groups)
-        if rep is None:
-            found.append(Place(removed=OVER_CAPACITY if any(groups) else NO_REP))
-        elif held_out(lead.unit):
-            found.append(Place(removed=HELD_OUT, selection=HELD_OUT, probability=kept))
-        else:
-            desk.take(lead, rep)
-            found.append(Place(rep, None, LISTED, kept))
-    if sum(explored):
-        _explore(
-            candidates, choices, found, desk, explored, _Draw(rules.exploration.salt, night), held_out, kept
-        )
+    desk = Desk(reps, rules, Counter(choices), night=night)
+    found = [desk.seat(lead, groups) for lead, groups in zip(candidates, choices, strict=True)]
+    pools = desk.pools()
+    if pools is not None:
+        for number, (lead, groups) in enumerate(zip(candidates, choices, strict=True)):
+            if found[number].removed == OVER_CAPACITY:
+                pools.add(number, lead, groups)
+        for number, place in pools.drawn():
+            found[number] = place
     return found
 
 
-def _desk(
-    reps: Reps, choices: Sequence[tuple[tuple[int, ...], ...]], explored: Sequence[int], left: float
-) -> _Desk:
-    to_come = [0] * len(reps.names)
-    for groups in choices:
-        for rep in {rep for group in groups for rep in group}:
-            to_come[rep] += 1
-    places = [
-        math.inf if capacity is None else capacity - kept
-        for capacity, kept in zip(reps.capacities, explored, strict=True)
-    ]
-    return _Desk(reps, places, left, to_come)
+def _everyone(choices: Choices) -> set[int]:
+    return {rep for group in choices for rep in group}
 
 
 def _explored(reps: Reps, total: int | None, share: float) -> list[int]:
@@ -232,38 +318,6 @@ def _explored(reps: Reps, total: int | None, share: float) -> list[int]:
     limited = [capacity or 0 for capacity in reps.capacities]
     filled = min(1.0, total / max(sum(limited), 1))
     return [math.floor(capacity * filled * share + 1 / 2) for capacity in limited]
-
-
-def _explore(
-    candidates: Sequence[Candidate],
-    choices: Sequence[tuple[tuple[int, ...], ...]],
-    found: list[Place],
-    desk: _Desk,
-    explored: Sequence[int],
-    draw: _Draw,
-    held_out: Callable[[str], bool],
-    kept: float,
-) -> None:
-    """Fill the places kept for exploration, in `found` itself.
-
-    A lead that was left over belongs to one rep's pool: that of its account's rep, else of the rep drawn for its account among those who
-    may take it. Drawing whole pools by a hash gives each lead of a pool the same chance.
-    """
-    pools: dict[int, list[int]] = {rep: [] for rep in range(len(explored))}
-    for place, lead in enumerate(candidates):
-        if found[place].removed != OVER_CAPACITY or held_out(lead.unit):
-            continue
-        rep = desk.of_unit.get(lead.unit)
-        if rep is None:
-            group = next(group for group in choices[place] if group)
-            rep = min(group, key=lambda rep: (draw.of(f"rep {rep} {lead.unit}"), rep))
-            desk.of_unit[lead.unit] = rep
-        pools[rep].append(place)
-    for rep, pool in pools.items():
-        pool.sort(key=lambda place: (draw.of(f"lead {candidates[place].lead_id}"), candidates[place].lead_id))
-        taken = min(explored[rep], len(pool))
-        for place in pool[:taken]:
-            found[place] = Place(rep, None, EXPLORED, kept * taken / len(pool))
 
 
 class _Draw:
@@ -280,11 +334,5 @@ class _Draw:
 
 def _drawn(share: float, salt: str) -> Callable[[str], bool]:
     """Whether an account is held out: for good, until the salt or the share changes."""
-    draw, known = _Draw("holdout", salt), dict[str, bool]()
-
-    def of(unit: str) -> bool:
-        if unit not in known:
-            known[unit] = draw.of(unit) < share
-        return known[unit]
-
-    return of if share else (lambda _: False)
+    draw = _Draw("holdout", salt)
+    return (lambda unit: draw.of(unit) < share) if share else (lambda _: False)

@@ -193,7 +193,8 @@ def rank_parts(
     ranks: Any = engine.materialise(
         ranked(canonical, engine.read_parts(parts.scores), leaving), "ranked_only"
     )
-    placed = engine.register("assigned", assigned(canonical, ranks, qualified, reps, rules, as_of))
+    folder = Path(tempfile.mkdtemp(prefix="placed-", dir=parts.scores.parent))
+    placed = assigned(canonical, ranks, qualified, reps, as_of, rules=rules, folder=folder)
     scores = ranks.left_join(placed, "lead_id").drop("lead_id_right")
     scores = scores.left_join(found.select("lead_id", *LIST_MORE), "lead_id").drop("lead_id_right")
     scores = with_trend(canonical, scores, before.night)

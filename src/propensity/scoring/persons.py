@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import ibis
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from propensity.engines.untyped import Value
     from propensity.sources.canonical import Canonical
 
+# Arrow registers its compute functions at run time: a type checker does not see them.
+pc: Any = pyarrow.compute
 _LEAST_DIGITS = 7
 _NO_SIGN = r"[\s\p{C}]+"
 
@@ -35,13 +37,13 @@ def persons(canonical: Canonical) -> ir.Table:
     spelled = {"email": email_key, "phone": phone_key}
     parts = [leads.select("lead_id", key=spelled[name](leads[name])) for name in rules.same_person_by]
     if not parts:
-        return engine.register("persons", named(pa.array([], pa.string()), []))
+        return engine.register("persons", named(pa.array([], pa.string()), pa.array([], pa.string())))
     keys = ibis.union(*parts) if len(parts) > 1 else parts[0]
     keys = keys.filter(keys["key"].notnull())
     sharers: Any = keys.group_by("key").aggregate(sharers=keys.count())
     shared = sharers.filter((sharers["sharers"] > 1) & (sharers["sharers"] <= rules.same_person_most))
     found = engine.collect(keys.semi_join(shared, "key").order_by("key", "lead_id"))
-    return engine.register("persons", named(found["lead_id"], found["key"].to_pylist()))
+    return engine.register("persons", named(found["lead_id"], found["key"]))
 
 
 def email_key(email: Value) -> Value:
@@ -57,7 +59,7 @@ def phone_key(phone: Value) -> Value:
     return ibis.cases((long_enough, ibis.literal("phone ") + digits), else_=ibis.null("string"))
 
 
-def named(lead_ids: pa.ChunkedArray | pa.Array, keys: Sequence[str]) -> pa.Table:
+def named(lead_ids: pa.ChunkedArray | pa.Array, keys: pa.ChunkedArray | pa.Array) -> pa.Table:
     """Join what shares a key: `lead_id` and `person` (the least id of its group), a row a lead, by lead_id.
 
     Parameters
@@ -65,22 +67,25 @@ def named(lead_ids: pa.ChunkedArray | pa.Array, keys: Sequence[str]) -> pa.Table
     lead_ids
         Strings; a lead may come several times.
     keys
-        What each row shares with others.
+        Strings: what each row shares with others.
 
-    >>> named(pa.array(["b", "a", "c", "b"]), ["x", "x", "y", "y"]).to_pydict()
+    >>> named(pa.array(["b", "a", "c", "b"]), pa.array(["x", "x", "y", "y"])).to_pydict()
     {'lead_id': ['a', 'b', 'c'], 'person': ['a', 'a', 'a']}
     """
-    rows = lead_ids.to_pylist()
-    ids = sorted(set(rows))
-    places = {lead: place for place, lead in enumerate(ids)}
-    nodes = {key: len(ids) + place for place, key in enumerate(dict.fromkeys(keys))}
-    left = np.array([places[lead] for lead in rows], dtype=np.intp)
-    group = _components(left, np.array([nodes[key] for key in keys], dtype=np.intp), len(ids))
-    least: dict[int, str] = {}
-    for place, number in enumerate(group.tolist()):
-        least.setdefault(number, ids[place])
-    person = [least[number] for number in group.tolist()]
-    return pa.table({"lead_id": pa.array(ids, pa.string()), "person": pa.array(person, pa.string())})
+    unique = pc.unique(lead_ids)
+    ids = unique.take(pc.sort_indices(unique))
+    left = _whole(pc.index_in(lead_ids, value_set=ids))
+    right = _whole(pc.index_in(keys, value_set=pc.unique(keys))) + len(ids)
+    group = _components(left, right, len(ids))
+    _, first, place = np.unique(group, return_index=True, return_inverse=True)
+    return pa.table({"lead_id": ids, "person": ids.take(pa.array(first[place]))})
+
+
+def _whole(places: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.intp]:
+    return np.asarray(
+        places.to_numpy(zero_copy_only=False) if isinstance(places, pa.Array) else places.to_numpy(),
+        dtype=np.intp,
+    )
 
 
 def _components(left: npt.NDArray[np.intp], right: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp]:

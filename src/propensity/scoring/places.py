@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
+from functools import reduce
+from operator import add
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from propensity.scoring.assign import LISTED, Candidate, Place, Reps, assign
-from propensity.scoring.causes import HELD_OUT
+from propensity.scoring.assign import LISTED, TERRITORY, Candidate, Choices, Desk, Place, Reps
+from propensity.scoring.causes import HELD_OUT, OVER_CAPACITY
 from propensity.stats.contrast import smallest_difference
 
 if TYPE_CHECKING:
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
     from propensity.sources.canonical import Canonical
 
 _SHOWN_DECIMALS = 6
+_KEY = "_who_may"
+_OF_GROUP = ("owner", *TERRITORY)
 ASSIGNED = pa.schema(
     [
         ("lead_id", pa.string()), ("rep", pa.string()), ("rep_rank", pa.int64()), ("left_out", pa.string()),
@@ -38,10 +46,42 @@ def assigned(
     ranks: Any,
     qualified: Qualified,
     reps: Reps,
-    rules: ListsConfig,
     as_of: datetime | None,
-) -> pa.Table:
-    """ASSIGNED, a row a callable lead, by rank."""
+    *,
+    rules: ListsConfig,
+    folder: Path,
+) -> Any:
+    """ASSIGNED in the engine, a row a callable lead; `folder`, empty, holds it, and must stay as long as it is read.
+
+    The leads go by in the order of their ranks, a batch at a time: what is held does not grow with their number.
+    """
+    engine = canonical.engine
+    waiting = _waiting(ranks, qualified)
+    alike = waiting.group_by(_KEY, *_OF_GROUP).aggregate(leads=waiting.count())
+    choices: dict[str, Choices] = {}
+    leads: Counter[Choices] = Counter()
+    for row in engine.collect(alike).to_pylist():
+        one = Candidate("", "", row["owner"], tuple(row[name] for name in TERRITORY))
+        choices[row[_KEY]] = reps.choices(one)
+        leads[choices[row[_KEY]]] += row["leads"]
+    night = "" if as_of is None else as_of.isoformat()
+    desk = Desk(reps, rules, leads, night=night)
+    count = [0] * len(reps.names)
+    rows = waiting.select("lead_id", "account_id", _KEY, "rank").order_by("rank")
+    pq.write_table(ASSIGNED.empty_table(), folder / "none.parquet")
+    for number, batch in enumerate(engine.stream(rows, canonical.config.lists.batch_rows)):
+        placed = _all_alike(batch, choices) if desk.closed else _seated(batch, choices, desk, reps, count)
+        pq.write_table(placed, folder / f"{number:06d}.parquet", compression="lz4")
+    placed = engine.read_parts(folder)
+    explored = _explored(canonical, rows, placed, choices, desk, reps, count)
+    if explored is None:
+        return placed
+    told = engine.register("explored", explored)
+    return placed.anti_join(told, "lead_id").union(told)
+
+
+def _waiting(ranks: Any, qualified: Qualified) -> Any:
+    """Who may be called, with what decides who may call, and all of that as one text."""
     facts: Any = qualified.facts
     places = facts.select(
         "lead_id",
@@ -52,40 +92,87 @@ def assigned(
         region=ibis.coalesce(facts["region"], facts["account_region"]),
     )
     waiting = ranks.filter(ranks["rank"].notnull()).select("lead_id", "account_id", "owner", "rank")
-    waiting = waiting.left_join(places, "lead_id").drop("lead_id_right").order_by("rank")
-    rows = canonical.engine.collect(waiting).to_pylist()
-    candidates = [
-        Candidate(
-            row["lead_id"],
-            f"lead {row['lead_id']}" if row["account_id"] is None else f"account {row['account_id']}",
-            row["owner"],
-            (row["country"], row["region"], row["industry"], row["product"], row["source"]),
-        )
-        for row in rows
+    waiting = waiting.left_join(places, "lead_id").drop("lead_id_right")
+    # With its length before it, no text can be taken for two.
+    parts = [
+        (waiting[name].length().cast("string") + ":" + waiting[name]).fill_null("-") for name in _OF_GROUP
     ]
-    night = "" if as_of is None else as_of.isoformat()
-    return _placed(candidates, assign(candidates, reps, rules, night=night), reps)
+    return waiting.mutate(**{_KEY: reduce(add, parts)})
 
 
-def _placed(candidates: list[Candidate], places: list[Place], reps: Reps) -> pa.Table:
-    count = [0] * len(reps.names)
-    rows: list[dict[str, Any]] = []
-    for lead, place in zip(candidates, places, strict=True):
-        number = None
-        if place.rep is not None:
-            count[place.rep] += 1
-            number = count[place.rep]
-        rows.append(
-            {
-                "lead_id": lead.lead_id,
-                "rep": None if place.rep is None else reps.names[place.rep],
-                "rep_rank": number,
-                "left_out": place.removed,
-                "selection": place.selection,
-                "selection_probability": place.probability,
-            }
-        )
+def _candidates(batch: pa.RecordBatch) -> list[Candidate]:
+    leads, accounts = batch["lead_id"].to_pylist(), batch["account_id"].to_pylist()
+    return [
+        Candidate(lead, f"lead {lead}" if account is None else f"account {account}")
+        for lead, account in zip(leads, accounts, strict=True)
+    ]
+
+
+def _seated(
+    batch: pa.RecordBatch, choices: Mapping[str, Choices], desk: Desk, reps: Reps, count: list[int]
+) -> pa.Table:
+    keys = batch[_KEY].to_pylist()
+    rows = [
+        _row(lead.lead_id, desk.seat(lead, choices[key]), reps, count)
+        for lead, key in zip(_candidates(batch), keys, strict=True)
+    ]
     return pa.Table.from_pylist(rows, schema=ASSIGNED)
+
+
+def _all_alike(batch: pa.RecordBatch, choices: Mapping[str, Choices]) -> pa.Table:
+    """Leads for whom nobody has a place."""
+    keys = batch[_KEY].dictionary_encode()
+    causes = pa.array([Desk.cause(choices[key]) for key in keys.dictionary.to_pylist()], pa.string())
+    columns = {
+        name: pa.nulls(batch.num_rows, kind)
+        for name, kind in zip(ASSIGNED.names, ASSIGNED.types, strict=True)
+    }
+    return pa.table(
+        {**columns, "lead_id": batch["lead_id"], "left_out": causes.take(keys.indices)}, schema=ASSIGNED
+    )
+
+
+def _explored(
+    canonical: Canonical,
+    rows: Any,
+    placed: Any,
+    choices: Mapping[str, Choices],
+    desk: Desk,
+    reps: Reps,
+    count: list[int],
+) -> pa.Table | None:
+    """ASSIGNED of those who fill the places kept for exploration; None where none are kept."""
+    pools = desk.pools()
+    if pools is None:
+        return None
+    engine = canonical.engine
+    over = placed.filter(placed["left_out"] == OVER_CAPACITY).select("lead_id")
+    rest = rows.semi_join(over, "lead_id").order_by("rank")
+    for batch in engine.stream(rest, canonical.config.lists.batch_rows):
+        numbers, keys = batch["rank"].to_pylist(), batch[_KEY].to_pylist()
+        for lead, number, key in zip(_candidates(batch), numbers, keys, strict=True):
+            pools.add(number, lead, choices[key])
+    drawn = dict(pools.drawn())
+    found = rows.filter(rows["rank"].isin(list(drawn))) if drawn else rows.limit(0)
+    told = engine.collect(found.order_by("rank")).to_pylist()
+    # Their rep was full before any of them came: they come after whom it has.
+    explored = [_row(row["lead_id"], drawn[row["rank"]], reps, count) for row in told]
+    return pa.Table.from_pylist(explored, schema=ASSIGNED)
+
+
+def _row(lead_id: str, place: Place, reps: Reps, count: list[int]) -> dict[str, Any]:
+    number = None
+    if place.rep is not None:
+        count[place.rep] += 1
+        number = count[place.rep]
+    return {
+        "lead_id": lead_id,
+        "rep": None if place.rep is None else reps.names[place.rep],
+        "rep_rank": number,
+        "left_out": place.removed,
+        "selection": place.selection,
+        "selection_probability": place.probability,
+    }
 
 
 def holdout(canonical: Canonical, table: Any) -> dict[str, Any] | None:

@@ -40,28 +40,36 @@ def ranked(canonical: Canonical, scores: ir.Table, leaving: ir.Table) -> ir.Tabl
     stable hash, then lead_id; it is null for leads that are removed. Of the callable leads of one person all but the first are
     removed as same_person; `same_as` (string) is then the first one's id.
     """
+    engine = canonical.engine
+    leads: Any = canonical.tables["leads"]
     table: Any = scores.left_join(leaving, "lead_id").drop("lead_id_right")
-    leads = canonical.tables["leads"]
-    shown = [name for name in CONTACT if name != "company"]
-    table = table.left_join(leads.select("lead_id", "owner", "deal_value", *shown), "lead_id")
-    table = _with_company(canonical, table.drop("lead_id_right"))
-    table = table.mutate(
-        expected_value=(table["probability"] * table["deal_value"]).round(_MOST_DECIMALS),
-        _person=ibis.cases((table["removed"].isnull(), table["person"]), else_=ibis.null("string")),
-    )
+    table = table.left_join(leads.select("lead_id", "deal_value"), "lead_id").drop("lead_id_right")
+    value = (table["probability"] * table["deal_value"]).round(_MOST_DECIMALS)
+    table = engine.materialise(table.mutate(expected_value=value), "ranked_scores")
+    # What orders is narrow, and only who may be called is ordered: names and addresses come afterwards.
+    waiting = table.filter(table["removed"].isnull())
+    again = _again(canonical, waiting)
+    table = table.left_join(again, "lead_id").drop("lead_id_right")
+    known = ibis.cases((table["same_as"].notnull(), SAME_PERSON), else_=table["removed"])
+    table = table.mutate(removed=known)
+    waiting = waiting.anti_join(again, "lead_id")
     place: Any = ibis.row_number()
-    of_person = ibis.window(group_by="_person", order_by=_order(canonical, table))
-    table = table.mutate(
-        _again=table["_person"].notnull() & (place.over(of_person) > 0),
-        _first=table["lead_id"].first().over(of_person),
-    )
-    table = table.mutate(
-        removed=ibis.cases((table["_again"], SAME_PERSON), else_=table["removed"]),
-        same_as=ibis.cases((table["_again"], table["_first"]), else_=ibis.null("string")),
-    )
-    number = place.over(group_by=table["removed"].isnull(), order_by=_order(canonical, table)) + 1
-    rank = ibis.cases((table["removed"].isnull(), number), else_=ibis.null("int64")).cast("int64")
-    return table.mutate(rank=rank).select(*SCORES, *CONTACT, "tie", "same_as", "by_person")
+    number = place.over(order_by=_order(canonical, waiting)) + 1
+    ranks = engine.materialise(waiting.select("lead_id", rank=number.cast("int64")), "ranked_ranks")
+    table = table.left_join(ranks, "lead_id").drop("lead_id_right")
+    shown = [name for name in CONTACT if name != "company"]
+    table = table.left_join(leads.select("lead_id", "owner", *shown), "lead_id").drop("lead_id_right")
+    return _with_company(canonical, table).select(*SCORES, *CONTACT, "tie", "same_as", "by_person")
+
+
+def _again(canonical: Canonical, waiting: Any) -> Any:
+    """Of the leads that may be called those that are somebody who comes before them: `lead_id`, and `same_as`, who that is."""
+    people = waiting.filter(waiting["person"].notnull())
+    place: Any = ibis.row_number()
+    of_person = ibis.window(group_by="person", order_by=_order(canonical, people))
+    people = people.select("lead_id", _place=place.over(of_person), same_as=people["lead_id"].first().over(of_person))
+    people = people.filter(people["_place"] > 0).drop("_place")
+    return canonical.engine.materialise(people, "ranked_again")
 
 
 def _order(canonical: Canonical, table: Any) -> list[Any]:
