@@ -13,7 +13,8 @@ from propensity.config.file import parse_config
 from propensity.config.qualify import ActionRule, FollowUpConfig, NurtureConfig, QualificationConfig
 from propensity.scoring.actions import Situation, next_action
 from propensity.scoring.criteria import CRITERIA, DAY_US, Act, Judge
-from propensity.scoring.facts import SEPARATOR, Observed
+from propensity.scoring.facts import Observed
+from propensity.scoring.lastacts import SEPARATOR
 from propensity.scoring.opening import opening
 from propensity.scoring.segments import arm, interest, places, segment
 

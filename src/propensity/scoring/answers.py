@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from propensity.scoring.criteria import CRITERIA, MET, NOT_MET
-from propensity.scoring.facts import intent_kinds
 from propensity.scoring.gate import LEAD
+from propensity.scoring.lastacts import intent_kinds
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -12,7 +12,8 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from propensity.scoring.facts import AGE_DIGITS, SEPARATOR, Observed
+from propensity.scoring.facts import Observed
+from propensity.scoring.lastacts import AGE_DIGITS, SEPARATOR
 from propensity.scoring.reasons import shown
 
 if TYPE_CHECKING:

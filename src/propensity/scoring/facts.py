@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,23 +12,19 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from propensity.features import budget, engagement
+from propensity.features import budget
 from propensity.features.assemble import assemble
 from propensity.features.catalogue import possible_features
+from propensity.scoring.lastacts import ACTS, AGE_DIGITS, intent_kinds, last_acts, packed
 from propensity.timeline.history import SNAPSHOT, cut, joined_left
 
 if TYPE_CHECKING:
     from propensity.config import Config
     from propensity.engines.untyped import Table, Value
+    from propensity.features.ranges import Ranges
+    from propensity.features.spec import Feature
     from propensity.sources.canonical import Canonical
 
-LEADS_A_RANGE = 25_000
-"""So many leads, with the usual number of acts, take some 150 MB while their facts are derived."""
-AGE_DIGITS = 20
-SEPARATOR = "\x1f"
-"""Between the parts of a packed fact: a sign that no name of a kind or channel holds."""
-_PLACE_DIGITS = 10
-_MOST_ANSWERS = 10**_PLACE_DIGITS - 1
 _FITS = "firmographic_fits_"
 _KEYS = (
     SNAPSHOT, "lead_id", "account_id", "as_of", "created_at", "contact_name", "title", "source", "country", "region",
@@ -46,11 +42,6 @@ _FEATURES = {
     "budget_facts": "budget_fact_count",
 }
 _TEXTS = {"stage"}
-ACTS = (
-    "last_intent", "last_answer", "last_message", "last_outbound", "last_call", "last_mention", "last_inbound",
-    "last_web", "channel",
-)  # fmt: skip
-"""Packed: the age in microseconds in 20 digits, the kind, the channel; `channel` is that of most answers, plain."""
 _PERSON = ("id", "name", "title")
 
 
@@ -115,14 +106,15 @@ def observed(canonical: Canonical) -> Observed:
     )
 
 
-def intent_kinds(config: Config) -> list[str]:
-    """The kinds of acts that speak of buying."""
-    own = config.qualification.need.acts
-    return [kind for kind, act in config.features.types.items() if act.intent] if own is None else list(own)
-
-
 def lead_facts(
-    canonical: Canonical, spine: Table, *, name: str = "qualify_facts", folder: Path | None = None
+    canonical: Canonical,
+    spine: Table,
+    *,
+    name: str = "qualify_facts",
+    as_of: datetime | None = None,
+    known: Table | None = None,
+    ranges: Ranges | None = None,
+    folder: Path | None = None,
 ) -> Table:
     """What is known of each lead of `spine`, kept in the engine under `name`.
 
@@ -134,22 +126,32 @@ def lead_facts(
         The leads; their snapshots are numbered from 0.
     name
         Of the table.
+    as_of
+        Where all of them stand, if that is one instant.
+    known
+        Features of the same snapshots that were derived already, with `lead_id`: they need not be derived again.
+    ranges
+        The same leads in ranges: what is known of the leads alone is then derived range by range.
     folder
-        An empty folder for what is known of the leads alone, which is then derived by ranges of LEADS_A_RANGE, so that memory
-        does not grow with their number; it must stay as long as the table is read. None where they are few.
+        Where `ranges` are given, an empty folder for that, which must stay as long as the table is read.
 
     Returns
     -------
     One row a snapshot: `lead_id`, `account_id`, `as_of`, `created_at` and attributes; `fits_<part>` (1, 0, null),
     `amount` (float64, base currency), `price`, `last_budget` (packed: age and kind), the features of `_FEATURES`, the
-    packed ACTS; `colleague_*`, a person at the account who may decide (`others_decide`: how many do), and `talker_*`, the
+    packed `lastacts.ACTS`; `colleague_*`, a person at the account who may decide (`others_decide`: how many do), and `talker_*`, the
     one who answered last, with `talker_answer` (packed). Null means unknown.
     """
-    ranges = 1 if folder is None else math.ceil(_count(canonical, spine) / LEADS_A_RANGE)
-    if folder is None or ranges <= 1:
-        base = canonical.engine.materialise(_of_the_lead(canonical, spine), f"{name}_own")
+    engine = canonical.engine
+    told = (
+        engine.materialise(known.select(*_known_already(canonical, known)), f"{name}_known")
+        if known is not None
+        else None
+    )
+    if ranges is None or folder is None:
+        base = engine.materialise(_of_the_lead(canonical, spine, as_of, told), f"{name}_own")
     else:
-        base = _by_ranges(canonical, spine, f"{name}_part", folder, ranges)
+        base = _by_ranges(canonical, as_of, told, ranges, folder)
     if "account_id" in canonical.present["leads"] and canonical.dated and not canonical.flat:
         table = _with_colleagues(base)
     else:
@@ -158,37 +160,49 @@ def lead_facts(
             others_decide=ibis.literal(0, "int64"),
             **{column: ibis.null("string") for column in (*texts, "talker_answer")},
         )
-    return canonical.engine.materialise(table, name)
+    return engine.materialise(table, name)
 
 
-def _by_ranges(canonical: Canonical, spine: Table, name: str, folder: Path, ranges: int) -> Table:
+def _by_ranges(
+    canonical: Canonical, as_of: datetime | None, known: Table | None, ranges: Ranges, folder: Path
+) -> Table:
     """Derive what is known of the leads range by range, and read it back from the parts that it leaves in `folder`."""
     engine = canonical.engine
-    place = (spine[SNAPSHOT] / LEADS_A_RANGE).floor().cast("int64")
-    facts = _of_the_lead(canonical, engine.materialise(spine.filter(place == 0), name))
-    for number in range(ranges):
-        # The table of that name holds another range each time: the expression stays the same.
-        engine.materialise(spine.filter(place == number), name)
-        for within, batch in enumerate(engine.stream(facts, LEADS_A_RANGE)):
+    facts = _of_the_lead(canonical, ranges.part, as_of, known)
+    for number in ranges.in_turn(engine):
+        for within, batch in enumerate(engine.stream(facts, canonical.config.lists.batch_rows)):
             path = folder / f"{number:06d}-{within:06d}.parquet"
             pq.write_table(pa.Table.from_batches([batch]), path, compression="lz4")
     return engine.read_parts(folder)
 
 
-def _count(canonical: Canonical, table: Table) -> int:
-    return canonical.engine.collect(table.count().as_table()).column(0)[0].as_py()
+def _known_already(canonical: Canonical, known: Table) -> list[str]:
+    return ["lead_id", *(name for name in _wanted(canonical) if name in known.columns)]
 
 
-def _of_the_lead(canonical: Canonical, spine: Table) -> Table:
-    config = canonical.config
-    history = cut(canonical, spine)
+def _wanted(canonical: Canonical) -> dict[str, Feature]:
+    """The features that facts are made of, of those that the tables allow."""
     possible = {feature.name: feature for feature in possible_features(canonical)}
     fits = [_FITS + part for part in observed(canonical).fit]
-    amount = "budget_capacity_amount" if "budget_capacity_amount" in possible else "budget_latest_amount"
-    wanted = {*_FEATURES.values(), *fits, amount, "budget_product_price"}
-    features = [feature for name, feature in possible.items() if name in wanted]
+    wanted = {*_FEATURES.values(), *fits, _amount(possible), "budget_product_price"}
+    return {name: feature for name, feature in possible.items() if name in wanted}
+
+
+def _amount(possible: Collection[str]) -> str:
+    return "budget_capacity_amount" if "budget_capacity_amount" in possible else "budget_latest_amount"
+
+
+def _of_the_lead(canonical: Canonical, spine: Table, as_of: datetime | None, known: Table | None) -> Table:
+    config = canonical.config
+    history = cut(canonical, spine, as_of=as_of)
+    wanted = _wanted(canonical)
+    fits = [_FITS + part for part in observed(canonical).fit]
+    amount = _amount(wanted)
+    features = [feature for name, feature in wanted.items() if known is None or name not in known.columns]
     keys = [*_KEYS, *(column for column in _ACCOUNT if column in history.attributes.columns)]
     table = assemble(history, features, keys, config.features)
+    if known is not None:
+        table = joined_left(table, known, "lead_id")
     built = table.columns
     renamed = {
         **_FEATURES,
@@ -205,8 +219,7 @@ def _of_the_lead(canonical: Canonical, spine: Table) -> Table:
     table = table.select(**columns)
     table = _with_current_state(canonical, table)
     if "activities" in history.facts:
-        acts = _acts(history.facts["activities"], config)
-        table = joined_left(table, acts, SNAPSHOT)
+        table = joined_left(table, last_acts(history.facts["activities"], config), SNAPSHOT)
     else:
         table = table.mutate(**{column: ibis.null("string") for column in ACTS})
     if "budgets" in history.facts:
@@ -228,56 +241,12 @@ def _with_current_state(canonical: Canonical, table: Table) -> Table:
     return table.mutate(price=ibis.coalesce(*prices)).drop("product_price", "_deal")
 
 
-def _acts(activities: Table, config: Config) -> Table:
-    """Per snapshot, the packed ACTS."""
-    types, rules = config.features.types, config.qualification
-    table = engagement.prepared(activities, config.features)
-    inbound, outbound = table["direction"] == "inbound", table["direction"] == "outbound"
-    replies = [kind for kind, act in types.items() if act.reply]
-    meetings = [kind for kind, act in types.items() if act.two_way]
-    met, answered = table["type"].isin(meetings), table["is_answer"] == 1
-    wrote = inbound & table["type"].isin([*replies, *rules.messages])
-    wheres = {
-        "last_intent": table["type"].isin(intent_kinds(config)),
-        "last_answer": answered,
-        "last_message": wrote,
-        "last_outbound": outbound | met,
-        "last_call": (outbound & table["channel"].isin(["phone", "in_person"])) | met,
-        "last_mention": (inbound | met) & table["type"].notin(list(rules.not_mentioned)),
-        "last_inbound": inbound,
-        "last_web": inbound & (table["channel"] == "web"),
-    }
-    packed = _packed(table["age_us"], table["type"], table["channel"])
-    table = table.mutate(_packed=packed, _answered=answered & table["channel"].notnull())
-    totals = table.group_by(SNAPSHOT).aggregate(
-        **{name: table["_packed"].min(where=where) for name, where in wheres.items()}
-    )
-    told = table.filter(table["_answered"])
-    by_channel = told.group_by([SNAPSHOT, "channel"]).aggregate(
-        answers=told.count(), youngest=told["age_us"].min()
-    )
-    order = (_MOST_ANSWERS - by_channel["answers"]).cast("string").lpad(_PLACE_DIGITS, "0")
-    order += by_channel["youngest"].cast("string").lpad(AGE_DIGITS, "0") + by_channel["channel"]
-    best = by_channel.mutate(order=order)
-    best = best.group_by(SNAPSHOT).aggregate(channel=best["order"].min())
-    best = best.mutate(channel=best["channel"].substr(_PLACE_DIGITS + AGE_DIGITS))
-    return joined_left(totals, best, SNAPSHOT)
-
-
 def _last_budget(budgets: Table, config: Config, *, kinds_told: bool) -> Table:
     """Per snapshot, the last fact of the kinds that must cover the price (any kind where none is told), packed."""
     table = budget.prepared(budgets, config.features)
     capable = table["is_latest_capacity"] if kinds_told else table["is_latest"]
-    packed = _packed(table["age_us"], table["kind"], ibis.literal(""))
-    return table.group_by(SNAPSHOT).aggregate(last_budget=packed.min(where=capable))
-
-
-def _packed(age_us: Value, *texts: Value) -> Value:
-    """Text whose order is that of the ages, then of the texts: the least of several is the youngest, by a total order."""
-    packed = age_us.cast("string").lpad(AGE_DIGITS, "0")
-    for text in texts:
-        packed = packed + SEPARATOR + text.fill_null("")
-    return packed
+    found = packed(table["age_us"], table["kind"], ibis.literal(""))
+    return table.group_by(SNAPSHOT).aggregate(last_budget=found.min(where=capable))
 
 
 def _with_colleagues(table: Table) -> Table:

@@ -185,7 +185,14 @@ def rank_parts(
         gate(canonical, as_of, people=persons(canonical), reported=told_by_reps), "gated"
     )
     canonical = silenced(canonical, gated)
-    qualified = qualify(canonical, parts, gated.drop("person", "by_person"), as_of, capacity=reps.total())
+    qualified = qualify(
+        canonical,
+        parts,
+        gated.drop("person", "by_person"),
+        as_of,
+        capacity=reps.total(),
+        ranges=query.ranges,
+    )
     found: Any = qualified.table
     leaving = gated.select("lead_id", "person", "by_person").join(
         found.select("lead_id", removed=ibis.coalesce(found["gated"], found["off_list"])), "lead_id"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from propensity.config import Config
+    from propensity.features.ranges import Ranges
     from propensity.scoring.score import ScoredParts
     from propensity.sources.canonical import Canonical
 
@@ -110,6 +111,7 @@ def qualify(
     as_of: datetime | None,
     *,
     capacity: int | None,
+    ranges: Ranges | None = None,
 ) -> Qualified:
     """Judge every lead, find the threshold, and decide what to do next.
 
@@ -125,23 +127,32 @@ def qualify(
         Where we stand; None for data without dates.
     capacity
         Leads that the list holds; None for all.
+    ranges
+        The scored leads in ranges, where they were scored range by range.
     """
     engine, config, seen = canonical.engine, canonical.config, observed(canonical)
     decide = _Decisions(config, seen)
     kept = Path(tempfile.mkdtemp(prefix="qualify-", dir=parts.scores.parent))
     for name in ("known", "facts", "decided"):
         (kept / name).mkdir()
-    facts: Any = lead_facts(canonical, _spine(canonical, parts), folder=kept / "known")
+    facts: Any = lead_facts(
+        canonical,
+        _spine(canonical, parts),
+        as_of=as_of,
+        known=engine.read_parts(parts.features),
+        ranges=ranges,
+        folder=kept / "known",
+    )
     scores: Any = engine.read_parts(parts.scores)
     joined = facts.join(scores.select("lead_id", "probability"), "lead_id")
     joined = joined.left_join(gated.select("lead_id", gated="removed"), "lead_id").drop("lead_id_right")
     joined = joined.left_join(positions(canonical, as_of), "lead_id").drop("lead_id_right")
-    eligible: list[float] = []
+    eligible = [np.zeros(0)]
     for number, batch in enumerate(engine.stream(joined, config.lists.batch_rows)):
         table = pa.Table.from_batches([batch])
-        eligible += decide.eligible(table)
+        eligible.append(np.array(decide.eligible(table)))
         pq.write_table(table, kept / "facts" / f"{number:06d}.parquet", compression="lz4")
-    threshold = threshold_of(config, np.array(eligible, dtype=np.float64), capacity)
+    threshold = threshold_of(config, np.concatenate(eligible), capacity)
     for path in sorted((kept / "facts").glob("*.parquet")):
         pq.write_table(decide.table(pq.read_table(path), threshold), kept / "decided" / path.name)
         path.unlink()

@@ -67,7 +67,9 @@ def _again(canonical: Canonical, waiting: Any) -> Any:
     people = waiting.filter(waiting["person"].notnull())
     place: Any = ibis.row_number()
     of_person = ibis.window(group_by="person", order_by=_order(canonical, people))
-    people = people.select("lead_id", _place=place.over(of_person), same_as=people["lead_id"].first().over(of_person))
+    people = people.select(
+        "lead_id", _place=place.over(of_person), same_as=people["lead_id"].first().over(of_person)
+    )
     people = people.filter(people["_place"] > 0).drop("_place")
     return canonical.engine.materialise(people, "ranked_again")
 
