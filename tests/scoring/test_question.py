@@ -60,8 +60,9 @@ class Night:
 def a_night(config: Config) -> Iterator[Night]:
     _, bundle = workflow.load_model(config, None, Progress())
     with opened(config, Progress()) as session:
-        canonical = session.canonical
-        query = features_of(canonical, scoring_spine(canonical, AS_OF))
+        query = features_of(session.canonical, scoring_spine(session.canonical, AS_OF))
+        # What a night hands on, whose acts have numbers for words: facts that are put in have none.
+        canonical = query.canonical
         with rank_leads(query, bundle, AS_OF, threads=1) as ranking:
             found = ranking.qualified
             known = open_leads(found.table, found.facts, found.scores.select("lead_id", "tier"))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
+from propensity.features.acts import uncoded
 from propensity.features.frame import features_of
 from propensity.scoring.facts import lead_facts
 from propensity.timeline.history import SNAPSHOT
@@ -149,7 +150,8 @@ def _tables(canonical: Canonical, members: Table, worlds: Sequence[World]) -> di
     of_leads: tuple[TableName, ...] = ("activities", "stages")
     for name in of_leads:
         if name in tables:
-            table: Any = tables[name]
+            # Numbers of words are given anew: what is put in has none.
+            table: Any = uncoded(tables[name])
             rows = table.join(ids.select(REAL_LEAD, "_lead"), table["lead_id"] == ids[REAL_LEAD])
             found[name] = rows.mutate(lead_id=rows["_lead"]).select(*table.columns)
     if "budgets" in tables:
