@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from propensity.features.frame import features_of
 from propensity.scoring.answers import Shares, open_leads, usual
 from propensity.scoring.criteria import Judge
 from propensity.scoring.facts import lead_facts, observed
-from propensity.scoring.hypothetical import World, look
+from propensity.scoring.hypothetical import Act, World, look
 from propensity.scoring.lists import Ranking, rank_leads
 from propensity.scoring.qualify import NO_PROSPECT, PROSPECT
 from propensity.scoring.question import ASKED, Answers, Branch, best, questions
@@ -197,6 +197,18 @@ def test_a_world_without_a_new_fact_is_the_real_one(night):
     known = dict(zip(scores["lead_id"].to_pylist(), scores["margin"].to_pylist(), strict=True))
     margin = night.bundle.margin(outcome.features, threads=1)
     assert margin.tolist() == [known[row["lead_id"]] for row in rows]
+
+
+def test_an_act_that_is_put_in_is_counted(night):
+    row = night.canonical.engine.collect(
+        night.ranking.qualified.facts.order_by("lead_id").limit(1)
+    ).to_pylist()[0]
+    act = Act(AS_OF - timedelta(seconds=1), "pricing_view", "inbound", "web")
+    worlds = [World(row["lead_id"], row["account_id"], acts=acts) for acts in ((), (act,))]
+    counts = look(night.canonical, night.ranking.qualified.facts, worlds).features
+    for name in ("pricing_view_count_7d", "inbound_count_90d", "web_channel_count_90d"):
+        before, after = counts[f"engagement_{name}"].to_pylist()
+        assert after == before + 1, name
 
 
 def test_the_part_of_the_fit_that_is_not_known_is_asked_about(small_world, tmp_path):
