@@ -20,6 +20,7 @@ import sys
 import time
 from pathlib import Path
 
+import heavy_tail
 from measured import own_peak_mb, reset_peak
 
 from propensity import workflow
@@ -63,13 +64,18 @@ def settings(tables: Path, work: Path, *more: str) -> list[str]:
     ]
 
 
-def made(yardsticks: Path, work: Path, leads: int) -> Path:
+def made(yardsticks: Path, work: Path, leads: int, *, heavy: bool = False) -> Path:
     """The tables of one size, made where they are not there yet."""
     tables = work / f"tables_{leads}"
     if not tables.is_dir():
         program = [sys.executable, str(yardsticks / "make_tables.py")]
         _run([*program, "--leads", str(leads), "--out", str(tables)])
-    return tables
+    if not heavy:
+        return tables
+    out = work / f"heavy_{leads}"
+    if not out.is_dir():
+        heavy_tail.make(tables, out, acts=1_000_000, account_leads=100_000)
+    return out
 
 
 def trained(yardsticks: Path, work: Path, leads: int, more: list[str]) -> None:
@@ -143,6 +149,11 @@ def main() -> None:
     parser.add_argument(
         "--alone", action="store_true", help="ours alone, for sizes that the hand cannot hold"
     )
+    parser.add_argument(
+        "--heavy",
+        action="store_true",
+        help="one lead with a million acts, one account with 100,000 leads, half silent",
+    )
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
@@ -157,7 +168,7 @@ def main() -> None:
     )
     found: list[tuple[int, str, list[dict]]] = []
     for leads in map(int, args.leads.split(",")):
-        tables = made(args.yardsticks, args.work, leads)
+        tables = made(args.yardsticks, args.work, leads, heavy=args.heavy)
         one = [sys.executable, __file__, "--work", str(args.work), "--one", str(tables)]
         for _ in range(args.runs):
             found.append((leads, "propensity", _run([*one, *(f"--set={setting}" for setting in more)])))
