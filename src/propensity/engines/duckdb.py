@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from propensity.config import CsvOptions
 
 _LONGEST_LINE_BYTES = 1 << 24
+_HELD_BACK = "16MB"
 _BUFFER_BYTES = 1 << 25  # DuckDB would take sixteen lines' worth of memory at once
 _OUR_OWN_MISTAKES = (
     duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.InternalException
@@ -68,6 +69,9 @@ class DuckDBEngine:
         # Asked first: in a notebook without ipywidgets it is off already, and DuckDB refuses every setting of it.
         if self._backend.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
             self._backend.raw_sql("SET enable_progress_bar = false")
+        # What threads have let go of, and the limit does not count, goes back to the system sooner than by default.
+        for setting in ("allocator_flush_threshold", "allocator_bulk_deallocation_flush_threshold"):
+            self._backend.raw_sql(f"SET {setting} = '{_HELD_BACK}'")
         # A file of another kind must not make DuckDB look for a reader of it on the network.
         for setting in ("autoinstall_known_extensions", "autoload_known_extensions"):
             self._backend.raw_sql(f"SET {setting} = false")
@@ -240,7 +244,9 @@ class DuckDBEngine:
     def materialise(self, expression: ir.Table, name: str) -> ir.Table:
         """Compute into a table of the working database, in place of an earlier one of that name."""
         with _explained(), uncollected():
-            return self._backend.create_table(name, expression, overwrite=True)
+            table = self._backend.create_table(name, expression, overwrite=True)
+            self._give_back()
+            return table
 
     def register(self, name: str, table: pa.Table) -> ir.Table:
         """Copy an Arrow table into the working database."""
@@ -265,7 +271,10 @@ class DuckDBEngine:
                 with uncollected():
                     self._streamed = expression, self._backend.compile(expression)
             yield from self._backend.raw_sql(self._streamed[1]).to_arrow_reader(rows)
-        # Set anew, the limit gives back what the allocator holds on to: 400 MB after scoring 100,000 leads.
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Set anew, the limit gives back what the allocator holds on to: 400 MB after scoring 100,000 leads."""
         self._backend.raw_sql(f"SET memory_limit = '{self._limit}'")
 
     def read_parts(self, folder: Path) -> ir.Table:
