@@ -32,11 +32,11 @@ ModelVersion = Annotated[
 Memory = Annotated[
     float | None,
     typer.Option(
-        "--memory", metavar="GB", min=0.75,
-        help="Memory of the whole run in GB: sets engine.memory_gb to what is left beside Python and the model (0.5 GB).",
+        "--memory", metavar="GB", min=0.85,
+        help="Memory of the whole run in GB: sets engine.memory_gb to what is left beside Python and the model (0.6 GB).",
     ),
 ]  # fmt: skip
-_BESIDE_THE_ENGINE_GB = 0.5
+_BESIDE_THE_ENGINE_GB = 0.6
 """What the interpreter, the libraries and one batch of leads take: measured with 140 features."""
 CODES = (
     "Exit codes: 0 done, 2 usage or config, 3 data refused, 4 no usable model, 5 delivery failed, "
