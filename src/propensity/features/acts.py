@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from propensity.engines.untyped import Table, Value
 
 KIND, WAY, VIA = "_kind", "_way", "_via"
-WORDS = frozenset({"type", "direction", "channel"})
 DIRECTIONS = ("inbound", "outbound")
 
 

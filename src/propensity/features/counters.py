@@ -179,14 +179,19 @@ def packed(
     for number, alike in enumerate(by_filter.values()):
         for place, days in enumerate(words):
             here = [counter for counter in alike if counter.days in days]
-            name = f"_sum{number}_{place}"
+            if not here:
+                continue
+            name, which = f"_sum{number}_{place}", here[0].lets_through(table)
             if len(here) == 1:
-                sums[name] = here[0](table)
-                fields[here[0]] = name, -1
-            elif here:
-                total = table[f"{_WORD}{place}"].sum(where=here[0].lets_through(table))
-                sums[name] = total.fill_null(0.0).cast("int64")
+                within = table["age_us"] <= here[0].days * DAY_US
+                which, word = within if which is None else within & which, ibis.literal(1.0, "float64")
+                fields[here[0]] = name, 0
+            else:
+                word = table[f"{_WORD}{place}"]
                 fields |= {counter: (name, days.index(counter.days)) for counter in here}
+            # An aggregate with a filter makes DuckDB copy references to all columns of the aggregation; a case does not.
+            total = word if which is None else ibis.cases((which, word), else_=ibis.literal(0.0, "float64"))
+            sums[name] = total.sum().cast("int64")
     totals = table.group_by(list(keys)).aggregate(
         **sums, **{name: value(table) for name, value in others.items()}
     )
@@ -216,5 +221,5 @@ def _word(age_us: Value, days: Sequence[int], bits: int) -> Value:
 
 
 def _field(total: Value, place: int, bits: int) -> Value:
-    """One field of a sum of words; the total itself where it is a plain count."""
-    return total if place < 0 else (total >> (bits * place)) & ((1 << bits) - 1)
+    """One field of a sum of words."""
+    return (total >> (bits * place)) & ((1 << bits) - 1)

@@ -9,16 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import ibis
 import numpy as np
 import pyarrow as pa
 
 from propensity import markup
 from propensity.engines import Distributed
 from propensity.engines.garbage import uncollected
-from propensity.features import engagement
-from propensity.features.acts import WORDS, coded
-from propensity.features.assemble import asks_past, assemble, fields_of, needed
+from propensity.features.acts import coded
+from propensity.features.assemble import asks_past, assemble, needed
 from propensity.features.catalogue import feature_specs, parameters, possible_features
 from propensity.features.counters import FEW_ACTS
 from propensity.features.own import blamed
@@ -254,7 +252,7 @@ def features_of(
     with uncollected():
         if leads_a_range is None or isinstance(canonical.engine, Distributed):
             return _query(canonical, spine, past=past)
-        ranges = ranges_of(_coded(canonical), spine, leads_a_range, left_out=_words_unread(canonical))
+        ranges = ranges_of(canonical, spine, leads_a_range)
         return _query(canonical, spine) if ranges is None else _query(canonical, spine, ranges)
 
 
@@ -271,7 +269,7 @@ def _query(
     keep: Keep = unkept if ranges is None else canonical.engine.materialise
     whole = history = cut(canonical, unlabelled, as_of=as_of)
     if ranges is not None:
-        history = cut(_coded(ranges.canonical), ranges.part, whole=whole, as_of=as_of)
+        history = cut(canonical, ranges.part, whole=whole, as_of=as_of)
     wanted = needed(history.attributes, features, possible_features(canonical))
     if asks_past(canonical, history.attributes, wanted):
         if ranges is None:
@@ -294,16 +292,6 @@ def _coded(canonical: Canonical) -> Canonical:
     if "activities" in tables:
         tables["activities"] = coded(tables["activities"], canonical.config.features)
     return replace(canonical, tables=tables)
-
-
-def _words_unread(canonical: Canonical) -> frozenset[str]:
-    """The words of acts that no feature reads: those that ship read the numbers, one of the data scientist's own may not."""
-    own = [f for f in feature_specs(canonical) if f.origin and f.over == "activities"]
-    if not own:
-        return WORDS
-    acts: Table = canonical.tables["activities"]
-    row = acts.mutate(**{SNAPSHOT: ibis.literal(0, "int64"), "age_us": ibis.literal(0, "int64")})
-    return WORDS - fields_of(own, engagement.prepared(row, canonical.config.features))
 
 
 def _shared_as_of(canonical: Canonical, spine: Table) -> datetime | None:

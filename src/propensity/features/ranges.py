@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from propensity.timeline.history import PART, SNAPSHOT
+from propensity.timeline.history import SNAPSHOT
 
 if TYPE_CHECKING:
     from propensity.engines import Engine
@@ -28,31 +28,32 @@ class Ranges:
     Attributes
     ----------
     spine
-        The snapshots with the number of their range, `timeline.history.PART` (int64, from 0).
+        The snapshots, numbered from 0.
     part
         The table that holds one range at a time.
-    canonical
-        The tables, with the activities stored by range.
+    size
+        How many snapshots a range has at most.
     count
         How many ranges there are.
     """
 
     spine: Table
     part: Table
-    canonical: Canonical
+    size: int
     count: int
 
     def in_turn(self, engine: Engine) -> Iterator[int]:
         """Put range after range into `part`."""
         for number in range(self.count):
-            engine.materialise(self.spine.filter(self.spine[PART] == number), _PART)
+            engine.materialise(_range_of(self.spine, number, self.size), _PART)
             yield number
 
 
-def ranges_of(
-    canonical: Canonical, spine: Table, leads_a_range: int, *, left_out: frozenset[str] = frozenset()
-) -> Ranges | None:
+def ranges_of(canonical: Canonical, spine: Table, leads_a_range: int) -> Ranges | None:
     """Divide a spine that has a row a lead; None where one range holds it.
+
+    Nothing is stored by range. The snapshots of one as_of are numbered in the order of their leads, so that a range is an
+    interval of leads, which DuckDB finds out by itself and looks for in what it reads.
 
     Parameters
     ----------
@@ -62,8 +63,6 @@ def ranges_of(
         The snapshots, numbered from 0.
     leads_a_range
         At most so many in a range; fewer where leads have more than ACTS_A_LEAD acts on average.
-    left_out
-        Columns of the activities that nobody reads, and that need not be stored by range.
     """
     engine = canonical.engine
     leads: int = engine.collect(spine.count().as_table()).column(0)[0].as_py()
@@ -71,13 +70,9 @@ def ranges_of(
     count = max(math.ceil(leads / leads_a_range), math.ceil(acts / (leads_a_range * ACTS_A_LEAD)))
     if count <= 1:
         return None
-    number = (spine[SNAPSHOT] / math.ceil(leads / count)).floor().cast("int64")
-    spine = engine.materialise(spine.mutate(**{PART: number}), "spine_in_parts")
-    part = engine.materialise(spine.filter(spine[PART] == 0), _PART)
-    tables = dict(canonical.tables)
-    if "activities" in tables:
-        activities: Table = tables["activities"]
-        activities = activities.drop(*sorted(left_out))
-        placed = activities.join(spine.select("lead_id", SNAPSHOT, PART), "lead_id").drop("lead_id")
-        tables["activities"] = engine.materialise(placed.order_by(PART), "activities_in_parts")
-    return Ranges(spine, part, replace(canonical, tables=tables), count)
+    size = math.ceil(leads / count)
+    return Ranges(spine, engine.materialise(_range_of(spine, 0, size), _PART), size, count)
+
+
+def _range_of(spine: Table, number: int, size: int) -> Table:
+    return spine.filter((spine[SNAPSHOT] >= number * size) & (spine[SNAPSHOT] < (number + 1) * size))

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from propensity.sources.canonical import Canonical
 
 SNAPSHOT = "snapshot_id"
-PART = "_part"
-"""The range of snapshots that a row belongs to, where they are looked at range by range."""
 CURRENT_STATE = frozenset({"deal_value", "owner", "do_not_contact", "outcome"})
 """Lead columns without a history: they serve the gate and the list, never the features."""
 ACCOUNT_PREFIX = "account_"
@@ -157,8 +155,7 @@ def cut(
         if "activities" in tables:
             keep = ("account_id", "as_of")
             account_activities = _known(tables["activities"], moments, clock, "occurred_at", keep=keep)
-    plain = spine.drop(PART) if PART in spine.columns else spine
-    return History(_attributes(canonical, plain), facts, account_activities, moments)
+    return History(_attributes(canonical, spine), facts, account_activities, moments)
 
 
 @dataclass(frozen=True)
@@ -187,17 +184,15 @@ def _known(
     keep: tuple[str, ...] = (SNAPSHOT,),
 ) -> Table:
     """Facts that happened and were recorded strictly before as_of."""
-    columns = [column for column in facts.columns if column not in ("lead_id", "account_id", SNAPSHOT, PART)]
+    columns = [column for column in facts.columns if column not in ("lead_id", "account_id")]
     told = [column for column in columns if column not in (happened, "recorded_at")]
-    # Facts that are stored by range are joined by it too, so that the engine reads only those of the range; they know their snapshot.
-    keys = [SNAPSHOT, PART] if PART in facts.columns and PART in spine.columns else [key]
     if clock.as_of is not None:
         instant = ibis.literal(clock.as_of, type="timestamp('UTC', 6)")
         facts = facts.filter(clock.known(facts, happened, instant))
-        facts = facts.select(*keys, *told, age_us=clock.age_us(facts, happened, instant))
-        return spine.select(*dict.fromkeys([*keep, *keys])).join(facts, keys).select(*keep, *told, "age_us")
-    left = spine.select(*dict.fromkeys([*keep, "as_of", *keys]))
-    joined = left.join(facts.select(*keys, *columns), keys)
+        facts = facts.select(key, *told, age_us=clock.age_us(facts, happened, instant))
+        return spine.select(*dict.fromkeys([*keep, key])).join(facts, key).select(*keep, *told, "age_us")
+    left = spine.select(*dict.fromkeys([*keep, "as_of", key]))
+    joined = left.join(facts.select(key, *columns), key)
     known = joined.filter(clock.known(joined, happened, joined["as_of"]))
     aged = known.mutate(age_us=clock.age_us(known, happened, known["as_of"]))
     return aged.select(*keep, *told, "age_us")
