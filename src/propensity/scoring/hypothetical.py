@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
-from propensity.features.acts import uncoded
 from propensity.features.frame import features_of
 from propensity.scoring.facts import lead_facts
+from propensity.sources.acts import underived
 from propensity.timeline.history import SNAPSHOT
 from propensity.timeline.past import with_past
 from propensity.timeline.snapshots import ORDER, SPINE
@@ -86,7 +86,7 @@ def look(canonical: Canonical, facts: Table, worlds: Sequence[World]) -> Outcome
     worlds
         At least one. Its size times the leads of the accounts is what is copied.
     """
-    engine = canonical.engine
+    engine, canonical = canonical.engine, replace(canonical, tables=underived(canonical.tables))
     asked = engine.register("worlds", _asked(worlds))
     members = engine.materialise(_members(facts, asked), "worlds_members")
     copy = replace(canonical, tables={**canonical.tables, **_tables(canonical, members, worlds)})
@@ -150,8 +150,7 @@ def _tables(canonical: Canonical, members: Table, worlds: Sequence[World]) -> di
     of_leads: tuple[TableName, ...] = ("activities", "stages")
     for name in of_leads:
         if name in tables:
-            # Numbers of words are given anew: what is put in has none.
-            table: Any = uncoded(tables[name])
+            table: Any = tables[name]
             rows = table.join(ids.select(REAL_LEAD, "_lead"), table["lead_id"] == ids[REAL_LEAD])
             found[name] = rows.mutate(lead_id=rows["_lead"]).select(*table.columns)
     if "budgets" in tables:

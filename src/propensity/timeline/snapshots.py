@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from propensity.config import parse_step
 from propensity.errors import HistoryError
+from propensity.sources.acts import LEAD_NUMBER
 from propensity.timeline.history import SNAPSHOT, joined_left
 from propensity.timeline.labels import ends_of_leads, labelled, last_matured
 
@@ -84,7 +85,7 @@ def training_spine(
         No snapshot is matured, none is eligible, or the data say nothing of outcomes.
     """
     spine = _flat_spine(canonical, through) if canonical.flat else _historic_spine(canonical, through)
-    kept = canonical.engine.materialise(_numbered(spine, LABEL), name)
+    kept = canonical.engine.materialise(_numbered(spine, LABEL), name, compressed=False)
     rows, most = _scalar(canonical, kept.count()), canonical.engine.training_rows
     if most is not None and rows > most:
         drawn = kept.filter(is_drawn(kept["lead_id"], most / rows))
@@ -92,7 +93,7 @@ def training_spine(
             f"of {rows:,} snapshots about {most:,} are learned from, those of leads that are drawn by their id "
             "(engine.spark.training_rows)"
         )
-        return canonical.engine.materialise(_numbered(drawn, LABEL), name)
+        return canonical.engine.materialise(_numbered(drawn, LABEL), name, compressed=False)
     if rows == 0:
         raise HistoryError(
             "no snapshot is left to learn from: every lead was created after, or settled before, each as_of whose "
@@ -124,7 +125,9 @@ def scoring_spine(canonical: Canonical, as_of: datetime | None) -> Table:
     else:
         instant = ibis.literal(as_of, type=_INSTANT)
         spine = leads.filter(leads["created_at"] < instant).mutate(as_of=instant)
-    kept = canonical.engine.materialise(_numbered(_ordered(canonical, spine)), "spine_score")
+    kept = canonical.engine.materialise(
+        _numbered(_ordered(canonical, spine)), "spine_score", compressed=False
+    )
     if _scalar(canonical, kept.count()) == 0:
         first = _scalar(canonical, canonical.tables["leads"]["created_at"].min())
         raise HistoryError(
@@ -222,7 +225,9 @@ def _historic_spine(canonical: Canonical, through: datetime | None) -> Table:
         raise HistoryError("the leads have no dates: map created_at under tables.leads.columns.")
     horizon = timedelta(days=config.outcome.horizon_days)
     last = last_matured(through, horizon, timedelta(days=config.outcome.recording_lag_days))
-    leads: Table = canonical.tables["leads"].select("lead_id", "account_id", "created_at", "position")
+    leads: Table = canonical.tables["leads"]
+    number = [LEAD_NUMBER] if LEAD_NUMBER in leads.columns else []
+    leads = leads.select("lead_id", "account_id", "created_at", "position", *number)
     if config.snapshots.age_days is not None:
         age = ibis.interval(microseconds=round(config.snapshots.age_days * 86_400_000_000))
         spine = leads.mutate(as_of=leads["created_at"] + age)
@@ -283,7 +288,10 @@ def _ordered(canonical: Canonical, spine: Table) -> Table:
 
 
 def _numbered(spine: Table, *more: str) -> Table:
-    number = ibis.row_number().over(order_by=[spine[ORDER], spine["lead_id"]])
+    """Number the snapshots by time and lead; the number of the lead, whose order is that of the ids, stays where it is known."""
+    more += (LEAD_NUMBER,) if LEAD_NUMBER in spine.columns else ()
+    lead = spine[LEAD_NUMBER if LEAD_NUMBER in spine.columns else "lead_id"]
+    number = ibis.row_number().over(order_by=[spine[ORDER], lead])
     return spine.mutate(**{SNAPSHOT: number}).select(*SPINE, *more)
 
 
