@@ -75,7 +75,7 @@ def ours(tables: Path, work: Path, stage: str, memory_gb: float, leads_a_range: 
     from propensity.engines import open_engine  # noqa: PLC0415
     from propensity.features.catalogue import possible_features  # noqa: PLC0415
     from propensity.features.frame import features_of  # noqa: PLC0415
-    from propensity.features.ranges import LEADS_A_RANGE  # noqa: PLC0415
+    from propensity.features.ranges import leads_a_range as usual_range  # noqa: PLC0415
     from propensity.sources.canonical import load  # noqa: PLC0415
     from propensity.timeline.snapshots import scoring_spine, training_spine  # noqa: PLC0415
 
@@ -98,7 +98,7 @@ def ours(tables: Path, work: Path, stage: str, memory_gb: float, leads_a_range: 
     began, wall, rows = time.process_time(), time.perf_counter(), 0
     if stage == "score":
         spine = scoring_spine(canonical, datetime.fromisoformat(AS_OF).replace(tzinfo=UTC))
-        query = features_of(canonical, spine, leads_a_range=leads_a_range or LEADS_A_RANGE)
+        query = features_of(canonical, spine, leads_a_range=leads_a_range or usual_range(memory_gb))
     else:
         query = features_of(canonical, training_spine(canonical, config.data.through))
     writer = None

@@ -22,7 +22,7 @@ from conftest import scoring_config
 from propensity import listing, workflow
 from propensity.scoring import score
 
-listing.LEADS_A_RANGE, left, write = int(sys.argv[4]), 3, score.pq.write_table
+listing.leads_a_range, left, write = lambda _: int(sys.argv[4]), 3, score.pq.write_table
 
 
 def counted(*arguments, **more):
@@ -53,7 +53,7 @@ def whole(small_world, champion_place, tmp_path_factory):
 def test_by_ranges_with_two_threads_a_night_has_the_bytes_of_one_piece_and_one_thread(
     small_world, champion_place, tmp_path, monkeypatch, whole
 ):
-    monkeypatch.setattr(listing, "LEADS_A_RANGE", LEADS_A_RANGE)
+    monkeypatch.setattr(listing, "leads_a_range", lambda _: LEADS_A_RANGE)
     config = scoring_config(small_world, champion_place, tmp_path, "engine.threads=2")
     assert content(workflow.score(config).out) == whole
 
@@ -74,7 +74,7 @@ def test_killed_between_ranges_it_leaves_nothing_and_the_next_one_finishes(
     assert ended.stdout == "in the second range\n"
     assert not [path for path in (tmp_path / "out").glob("[!.]*") if path.is_dir()]
     assert not list((tmp_path / "ledger").rglob("*.parquet"))
-    monkeypatch.setattr(listing, "LEADS_A_RANGE", LEADS_A_RANGE)
+    monkeypatch.setattr(listing, "leads_a_range", lambda _: LEADS_A_RANGE)
     scored = workflow.score(scoring_config(small_world, champion_place, tmp_path))
     assert content(scored.out) == whole
     assert [path.name for path in (tmp_path / "out").iterdir() if path.is_dir()] == [scored.out.name]

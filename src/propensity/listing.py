@@ -14,7 +14,7 @@ from propensity.delivery.night import Written, night_of, write_night
 from propensity.errors import UsageError
 from propensity.features.catalogue import parameters
 from propensity.features.frame import features_of
-from propensity.features.ranges import LEADS_A_RANGE
+from propensity.features.ranges import leads_a_range
 from propensity.monitoring.night import PROFILE, night_profile
 from propensity.results import ScoreResult, shown
 from propensity.scoring.lists import Ranking, rank_leads
@@ -55,7 +55,8 @@ def list_night(
         raise UsageError("--as-of needs leads with dates; these have none. Leave it out.")
     progress.step("Scoring, ranking and explaining")
     spine = scoring_spine(session.canonical, moment)
-    query = features_of(session.canonical, spine, leads_a_range=LEADS_A_RANGE)
+    together = leads_a_range(config.engine.memory_gb)
+    query = features_of(session.canonical, spine, leads_a_range=together)
     refuse_other_features(bundle, query.features, query.spec_hash, parameters(session.canonical))
     folder = out if out is not None else night_folder(config, moment)
     if delivers:

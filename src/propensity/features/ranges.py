@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from propensity.engines.untyped import Table
     from propensity.sources.canonical import Canonical
 
-LEADS_A_RANGE = 200_000
-"""So many leads, with the usual number of acts, take some 400 MB while their features are computed."""
+LEADS_A_GB = 200_000
+"""So many leads, with the usual number of acts, are looked at together for each GB that the engine may take."""
 ACTS_A_LEAD = 25
 """The usual number: of leads with more, fewer go into a range."""
 _PART = "spine_part"
@@ -47,6 +47,15 @@ class Ranges:
         for number in range(self.count):
             engine.materialise(_range_of(self.spine, number, self.size), _PART, compressed=False)
             yield number
+
+
+def leads_a_range(memory_gb: float) -> int:
+    """How many leads are looked at together where the engine may take so much memory.
+
+    >>> leads_a_range(0.5)
+    100000
+    """
+    return max(1, int(memory_gb * LEADS_A_GB))
 
 
 def ranges_of(canonical: Canonical, spine: Table, leads_a_range: int) -> Ranges | None:
