@@ -125,10 +125,9 @@ def test_a_refusal_shows_no_values_of_the_data(place, tmp_path):
 
 
 @pytest.fixture
-def own_models(champion_place, tmp_path):
+def own_models(place):
     """The champion's cache, to be spoiled."""
-    shutil.copytree(champion_place / "models", tmp_path / "models")
-    return tmp_path / "models"
+    return place.folder / "models"
 
 
 def test_a_damaged_cached_model_ends_the_night_with_4(place, own_models):
