@@ -5,7 +5,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --disable-p
 # Two cores: xdist's workers are the parallelism, so OpenMP must not spin beside them.
 TEST_WORKERS ?= 2
 
-.PHONY: help setup setup-dev demo test lint format typecheck notebooks docs bench scale quality spark thirty-nights lock clean
+.PHONY: help setup setup-dev demo test soak lint format typecheck notebooks docs bench scale quality spark thirty-nights lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -33,7 +33,10 @@ demo: setup ## simulate a CRM, train, score, and show the list
 	@$(BIN)/propensity demo
 
 test: setup-dev ## the whole suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+
+soak: setup-dev ## the tests that draw their cases, with as many cases as find what is rare
+	PROPENSITY_SOAK=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/hostile/test_mutations.py -n 0
 
 lint: setup-dev ## ruff, and the architecture's rules
 	$(BIN)/ruff check .

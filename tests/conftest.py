@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,18 +16,50 @@ from propensity.config.file import load_config
 from propensity.demo.world import simulate, write
 from propensity.tracking import _mlflow
 from propensity.tracking.store import Store
+from shared import once_a_run, written_to
 
 SMALL_LEADS = 500
 CONFIG = Path(__file__).parent.parent / "configs" / "demo.yaml"
 REAL_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 
 
+LONGEST_FIRST = (
+    "cli/test_bad_input", "test_workflow", "test_real_data", "scoring/test_question", "notebook/test_notebooks", "cli/test_commands",
+    "test_tour", "hostile/test_mutations", "security/test_personal_data", "starting/test_exports", "starting/test_folders",
+    "notebook/test_steps", "monitoring/test_watch", "audit/test_leakage", "unattended/test_nightly", "sources/test_shapes",
+    "delivery/test_night", "test_nights", "engines/test_spark", "postgres/test_night", "test_ranges_killed",
+)  # fmt: skip
+"""Files that take longest, in that order: what begins last should be short, or one worker waits for the other."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest files begin first; the others stay in their order."""
+    place = {Path(__file__).parent / f"{name}.py": number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the garbage collector need not look through it again in each of many hundred tests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_folders_stay_as_they_are() -> Iterator[None]:
+    """A test that writes to what it shares with others would make them depend on its turn."""
+    yield
+    assert written_to() == []
+
+
 @pytest.fixture(scope="session")
 def small_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a simulated CRM of 500 leads, as `propensity demo` writes it. Read, never written."""
-    folder = tmp_path_factory.mktemp("world")
-    write(simulate(leads=SMALL_LEADS, months=24, seed=7), folder)
-    return folder
+    return once_a_run(
+        tmp_path_factory,
+        "small-world",
+        lambda folder: write(simulate(leads=SMALL_LEADS, months=24, seed=7), folder),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +89,10 @@ def tracked(place: Path) -> str:
     return f"tracking.uri=sqlite:///{path}"
 
 
+UNASKED = "lists.questions=0"
+"""For nights whose questions nobody looks at: they are a third of a small night."""
+
+
 def small_config(world: Path, place: Path, *more: str) -> Config:
     """The demo's configuration over a small world, with everything that is written below `place`, and a small model."""
     return load_config(
@@ -78,11 +116,13 @@ def small_config(world: Path, place: Path, *more: str) -> Config:
 @pytest.fixture(scope="session")
 def champion_place(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A place whose registry holds a champion of the small world. Score from it with `scoring_config`; train elsewhere."""
-    place = tmp_path_factory.mktemp("champion")
-    config = small_config(small_world, place)
-    workflow.train(config)
-    workflow.promote(config)
-    return place
+
+    def make(place: Path) -> None:
+        config = small_config(small_world, place)
+        workflow.train(config)
+        workflow.promote(config)
+
+    return once_a_run(tmp_path_factory, "champion", make)
 
 
 def scoring_config(world: Path, champion_place: Path, place: Path, *more: str) -> Config:

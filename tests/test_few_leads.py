@@ -64,9 +64,13 @@ def config_of(place: Path, *more: str) -> Config:
     )
 
 
-def test_a_scorecard_is_trained_promoted_and_gives_a_list_with_reasons(place, tmp_path):
+@pytest.fixture(scope="module")
+def trained(place):
+    return workflow.train(config_of(place))
+
+
+def test_a_scorecard_is_trained_promoted_and_gives_a_list_with_reasons(place, trained, tmp_path):
     config = config_of(place)
-    trained = workflow.train(config)
     assert trained.trained.ladder.chosen == "scorecard"
     assert any("the scorecard rules" in warning for warning in trained.warnings)
     assert workflow.promote(config).former is None
@@ -94,8 +98,7 @@ def test_without_a_conversion_it_still_gives_a_list_and_says_that_nothing_is_kno
     assert {row["tier"] for row in listed} == {"D"}
 
 
-def test_mlflow_has_a_child_run_for_each_rung(place):
-    trained = workflow.train(config_of(place, "tracking.model_name=children"))
+def test_mlflow_has_a_child_run_for_each_rung(place, trained):
     client = MlflowClient(tracking_uri=f"sqlite:///{place}/mlflow.db")
     parent = client.get_run(trained.registered.run_id)
     children = client.search_runs(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import scoring_config
+from conftest import UNASKED, scoring_config
 from propensity import aftermath, workflow
 from propensity.config import Config
 from propensity.delivery.explain import explained
@@ -42,7 +42,7 @@ class Run:
 @pytest.fixture(scope="module")
 def run(small_world, champion_place, tmp_path_factory) -> Run:
     place = tmp_path_factory.mktemp("nights")
-    config = scoring_config(small_world, champion_place, place, "lists.holdout.share=0.2")
+    config = scoring_config(small_world, champion_place, place, "lists.holdout.share=0.2", UNASKED)
     first = workflow.score(config, as_of=FIRST, out=config.paths.out / "a night")
     entry = next(config.paths.ledger.rglob("*.parquet"))
     before = entry.read_bytes()

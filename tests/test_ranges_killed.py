@@ -50,15 +50,7 @@ def whole(small_world, champion_place, tmp_path_factory):
     return content(workflow.score(config).out)
 
 
-def test_by_ranges_with_two_threads_a_night_has_the_bytes_of_one_piece_and_one_thread(
-    small_world, champion_place, tmp_path, monkeypatch, whole
-):
-    monkeypatch.setattr(listing, "leads_a_range", lambda _: LEADS_A_RANGE)
-    config = scoring_config(small_world, champion_place, tmp_path, "engine.threads=2")
-    assert content(workflow.score(config).out) == whole
-
-
-def test_killed_between_ranges_it_leaves_nothing_and_the_next_one_finishes(
+def test_killed_between_ranges_it_leaves_nothing_and_the_next_one_has_the_bytes_of_one_piece_and_one_thread(
     small_world, champion_place, tmp_path, monkeypatch, whole
 ):
     paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
@@ -75,6 +67,6 @@ def test_killed_between_ranges_it_leaves_nothing_and_the_next_one_finishes(
     assert not [path for path in (tmp_path / "out").glob("[!.]*") if path.is_dir()]
     assert not list((tmp_path / "ledger").rglob("*.parquet"))
     monkeypatch.setattr(listing, "leads_a_range", lambda _: LEADS_A_RANGE)
-    scored = workflow.score(scoring_config(small_world, champion_place, tmp_path))
+    scored = workflow.score(scoring_config(small_world, champion_place, tmp_path, "engine.threads=2"))
     assert content(scored.out) == whole
     assert [path.name for path in (tmp_path / "out").iterdir() if path.is_dir()] == [scored.out.name]

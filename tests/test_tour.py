@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import CONFIG, small_config, tracked
+from conftest import CONFIG, UNASKED, small_config, tracked
 from propensity.errors import UsageError
 from propensity.tour import tour
 
@@ -55,7 +55,8 @@ def test_the_demo_shows_the_funnel_the_truth_and_the_list_and_runs_again_in_the_
     manifest = json.loads((tmp_path / "out" / "2026-06-01" / "manifest.json").read_text())
     assert manifest["counts"]["scored"] == 500
 
-    again = tour(small_config(tmp_path / "data", tmp_path), leads=400, months=24, seed=8)
+    config = small_config(tmp_path / "data", tmp_path, "model.rungs=[lightgbm]", UNASKED)
+    again = tour(config, leads=400, months=24, seed=8)
     assert again.truth.rows == again.trained.trained.evaluations["model"].rows
     assert again.truth.metrics["roc_auc"].value > 0.6
     assert (again.scored.version, again.scored.scored) == ("2", 400)

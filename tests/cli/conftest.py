@@ -9,7 +9,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,6 +18,7 @@ import pytest
 
 from conftest import tracked
 from propensity import cli
+from shared import once_a_run
 
 CONFIG = Path(__file__).parents[2] / "configs" / "demo.yaml"
 
@@ -77,6 +78,8 @@ class Place:
 
     world: Path
     folder: Path
+    work: Path
+    """Where commands write: a test's own, with a copy of the ledger."""
     train: Ended
     score: Ended
 
@@ -90,10 +93,10 @@ class Place:
             f"data.folder={world or self.world}",
             tracked(self.folder),
             f"paths.models={self.folder}/models",
-            f"paths.out={self.folder}/out",
-            f"paths.quarantine={self.folder}/quarantine",
-            f"paths.ledger={self.folder}/ledger",
-            f"paths.reports={self.folder}/reports",
+            f"paths.out={self.work}/out",
+            f"paths.quarantine={self.work}/quarantine",
+            f"paths.ledger={self.work}/ledger",
+            f"paths.reports={self.work}/reports",
             f"paths.cache={self.folder}/cache",
             "model.params={max_trees: 30}",
             "model.rungs=[lightgbm]",
@@ -105,16 +108,30 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def place(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
+def trained_place(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """Train, promote and score once. Read, never written, but by commands that must leave it as it is."""
-    folder = tmp_path_factory.mktemp("cli")
-    empty = Ended(0, "", "")
-    first = Place(small_world, folder, empty, empty)
-    trained = run("train", *first.settings(), "--json")
-    promoted = run("promote", *first.settings(), "--json")
-    scored = run("score", *first.settings(), "--json", "--out", first.list)
-    assert (trained.code, promoted.code, scored.code) == (0, 0, 0), trained.err + promoted.err + scored.err
-    return Place(small_world, folder, trained, scored)
+
+    def make(folder: Path) -> None:
+        empty = Ended(0, "", "")
+        first = Place(small_world, folder, folder, empty, empty)
+        trained = run("train", *first.settings(), "--json")
+        promoted = run("promote", *first.settings(), "--json")
+        scored = run("score", *first.settings(), "--json", "--out", first.list)
+        assert (trained.code, promoted.code, scored.code) == (0, 0, 0), (
+            trained.err + promoted.err + scored.err
+        )
+        (folder / "told.json").write_text(json.dumps([asdict(trained), asdict(scored)]))
+
+    folder = once_a_run(tmp_path_factory, "cli", make)
+    train, score = (Ended(**told) for told in json.loads((folder / "told.json").read_text()))
+    return Place(small_world, folder, folder, train, score)
+
+
+@pytest.fixture
+def place(trained_place: Place, tmp_path: Path) -> Place:
+    """The place, and a folder of the test's own for what commands write."""
+    shutil.copytree(trained_place.folder / "ledger", tmp_path / "work" / "ledger")
+    return replace(trained_place, work=tmp_path / "work")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 
 import propensity
 from cli.conftest import CONFIG, run
+from conftest import UNASKED
 
 COMMANDS = [
     "check",
@@ -116,7 +117,7 @@ def test_without_json_people_get_a_screen(place):
 
 def test_as_of_takes_a_zone(place, tmp_path):
     # An earlier night in the place's ledger would give its list a trend.
-    settings = place.settings(f"paths.ledger={tmp_path}/ledger")
+    settings = place.settings(f"paths.ledger={tmp_path}/ledger", UNASKED)
     ended = run("score", *settings, "--json", "--as-of", "2026-03-01T02:00+02:00", "--out", tmp_path / "list")
     assert ended.code == 0
     assert ended.json["as_of"] == "2026-03-01T00:00:00Z"

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import scoring_config
+from conftest import UNASKED, scoring_config
 from propensity import workflow
 from propensity.delivery.reps import rep_id
 
@@ -21,7 +21,8 @@ from propensity.delivery.reps import rep_id
 def night(small_world, champion_place, tmp_path_factory):
     place = tmp_path_factory.mktemp("night")
     config = scoring_config(small_world, champion_place, place, "lists.capacity=60")
-    early = workflow.score(config, as_of=config.data.through - timedelta(days=30))
+    unasked = scoring_config(small_world, champion_place, place, "lists.capacity=60", UNASKED)
+    early = workflow.score(unasked, as_of=config.data.through - timedelta(days=30))
     return config, early, workflow.score(config)
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from conftest import scoring_config
+from conftest import UNASKED, scoring_config
 from propensity import workflow
 from propensity.watch import monitor
 
@@ -19,7 +19,7 @@ NIGHTS = ("2026-04-20T00:00:00+00:00", "2026-04-27T00:00:00+00:00")
 def watched(small_world, champion_place, tmp_path_factory):
     """The place of the two nights, their configuration, and what monitoring made of them."""
     place = tmp_path_factory.mktemp("watched")
-    config = scoring_config(small_world, champion_place, place)
+    config = scoring_config(small_world, champion_place, place, UNASKED)
     for at in NIGHTS:
         workflow.score(config, as_of=datetime.fromisoformat(at))
     return SimpleNamespace(place=place, config=config, world=small_world, result=monitor(config))
@@ -32,6 +32,6 @@ def again(watched, champion_place, tmp_path):
         shutil.copytree(watched.place / name, tmp_path / name)
 
     def configured(*more, world=None):
-        return scoring_config(world or watched.world, champion_place, tmp_path, *more)
+        return scoring_config(world or watched.world, champion_place, tmp_path, UNASKED, *more)
 
     return configured

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import propensity as pp
-from conftest import small_config
+from conftest import UNASKED, small_config
 from propensity.errors import FeatureMismatch, UsageError
 
 CAPACITY = 40
@@ -33,6 +33,7 @@ def night(small_world, tmp_path_factory):
         # A training may take the margin at its word, or move the map; a classifier by itself does neither.
         "model.params={max_trees: 60, calibration: platt}",
         "model.recalibration=off",
+        UNASKED,
     )
     trained = pp.train(config)
     pp.promote(config)

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import scoring_config, small_config
+from conftest import UNASKED, scoring_config, small_config
 from propensity import workflow
 from propensity.config import Config
 from propensity.features.frame import features_of
@@ -132,7 +132,7 @@ def test_an_answer_gives_what_the_same_fact_gives_when_it_is_written_into_the_in
 
     worlds = [world for *_, world in asked]
     _written_by_hand(small_world, tmp_path / "world", worlds)
-    out = workflow.score(scoring_config(tmp_path / "world", champion_place, tmp_path, FIXED)).out
+    out = workflow.score(scoring_config(tmp_path / "world", champion_place, tmp_path, FIXED, UNASKED)).out
     by_hand = {row["lead_id"]: row for row in pq.read_table(out / "scores.parquet").to_pylist()}
 
     outcome = look(night.canonical, night.ranking.qualified.facts, worlds)

@@ -82,6 +82,15 @@ def test_an_archive_that_is_none(load_tables):
         load_tables({"leads.csv.gz": TEXT}, {"leads": {"path": "leads.csv.gz"}})
 
 
+@pytest.fixture
+def usual_limit():
+    """Python's limit of a field, which reading of reports raises for the whole process."""
+    before = csv.field_size_limit(131_072)
+    yield
+    csv.field_size_limit(before)
+
+
+@pytest.mark.usefixtures("usual_limit")
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -120,16 +120,15 @@ def test_numbers_that_are_none_or_absurd(load_tables):
     assert staff(load_tables, words) == [1e18, None, None, None, 0.0] + [None] * 7
 
 
-ODD = ["7\u00a0", "\u200b7", "\ufeff7", "\u3000 7\u202c", "7.0", "\u200f7"]
-
-
-@pytest.mark.parametrize("text", ODD, ids=ascii)
-def test_ids_lose_what_nobody_sees_around_them(load_tables, text):
+def test_ids_lose_what_nobody_sees_around_them(load_tables):
+    odd = ["1\u00a0", "\u200b2", "\ufeff3", "\u3000 4\u202c", "5.0", "\u200f6"]
+    ids = [str(number) for number in range(1, 7)]
     files = {
-        "leads.csv": "lead_id,created_at\n7,2024-01-05\n",
-        "activities.csv": f'lead_id,occurred_at,type\n"{text}",2024-02-01,call\n',
+        "leads.csv": "lead_id,created_at\n" + "".join(f"{known},2024-01-05\n" for known in ids),
+        "activities.csv": "lead_id,occurred_at,type\n"
+        + "".join(f'"{text}",2024-02-01,call\n' for text in odd),
     }
-    assert load_tables(files).rows("activities", "lead_id") == ["7"]
+    assert sorted(load_tables(files).rows("activities", "lead_id")) == ids
 
 
 def test_a_text_of_invisible_signs_is_unknown(load_tables):

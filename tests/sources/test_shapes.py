@@ -198,16 +198,14 @@ def test_a_row_with_several_counts_becomes_several_rows(load_tables):
     )
 
 
-@pytest.mark.parametrize("count", ["-1", "1.5", "many", "inf", "nan", "10001", "1e300"])
-def test_a_count_that_is_none_is_set_aside(load_tables, count):
-    files = {
-        "leads.csv": LEADS,
-        "acts.csv": f"lead_id,occurred_at,type,n\n1,2024-02-01,call,{count}\n1,2024-02-01,call,2\n",
-    }
+def test_a_count_that_is_none_is_set_aside(load_tables):
+    counts = ["2", "-1", "1.5", "many", "inf", "nan", "10001", "1e300"]
+    rows = "".join(f"1,2024-02-0{place},{count},call\n" for place, count in enumerate(counts, 1))
+    files = {"leads.csv": LEADS, "acts.csv": f"lead_id,occurred_at,n,type\n{rows}"}
     found = load_tables(
         files, {"leads": {"path": "leads.csv"}, "activities": {"path": "acts.csv", "repeat": "n"}}
     )
-    assert found.broken("activities") == {"n is no whole number of times from 0 to 10,000": 1}
+    assert found.broken("activities") == {"n is no whole number of times from 0 to 10,000": len(counts) - 1}
     assert len(found.rows("activities")) == 2
 
 

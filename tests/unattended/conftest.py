@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -41,7 +42,7 @@ pickle._Unpickler = slow
 
 @dataclass(frozen=True)
 class Place:
-    """A world, a registry with a champion, and a folder for what the nights write."""
+    """A world, a registry with a champion, and a folder for what the nights write, a copy of the cached models in it."""
 
     world: Path
     champion: Path
@@ -51,10 +52,9 @@ class Place:
         sets = [
             f"data.folder={self.world}",
             f"tracking.uri=sqlite:///{self.champion / 'mlflow.db'}",
-            f"paths.models={self.champion / 'models'}",
             *(
                 f"paths.{name}={self.folder / name}"
-                for name in ("out", "quarantine", "ledger", "reports", "state", "logs")
+                for name in ("models", "out", "quarantine", "ledger", "reports", "state", "logs")
             ),
             "model.params={max_trees: 60}",
             "model.rungs=[lightgbm]",
@@ -65,8 +65,14 @@ class Place:
         return ["--config", str(CONFIG), *(part for setting in sets for part in ("--set", setting))]
 
     def config(self, *more: str) -> Config:
-        written = (f"paths.{name}={self.folder / name}" for name in ("state", "logs"))
+        written = (f"paths.{name}={self.folder / name}" for name in ("models", "state", "logs"))
         return scoring_config(self.world, self.champion, self.folder, *written, "engine.threads=1", *more)
+
+
+def placed(world: Path, champion: Path, folder: Path) -> Place:
+    """A place in this folder. A night notes beside the models which champion it saw."""
+    shutil.copytree(champion / "models", folder / "models")
+    return Place(world, champion, folder)
 
 
 def begun(arguments: Sequence[str], **environment: str) -> subprocess.Popen[str]:
@@ -99,7 +105,7 @@ def night(small_world: Path, champion_place: Path, tmp_path_factory: pytest.Temp
     folder = tmp_path_factory.mktemp("night")
     (folder / "site").mkdir()
     (folder / "site" / "sitecustomize.py").write_text(FORBID)
-    place = Place(small_world, champion_place, folder)
+    place = placed(small_world, champion_place, folder)
     paths = os.pathsep.join([str(folder / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
     process = begun(["nightly", *place.settings(), "--now", NOW, "--json"], PYTHONPATH=paths)
     out, err = process.communicate(timeout=300)
@@ -109,4 +115,4 @@ def night(small_world: Path, champion_place: Path, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def place(small_world: Path, champion_place: Path, tmp_path: Path) -> Place:
-    return Place(small_world, champion_place, tmp_path)
+    return placed(small_world, champion_place, tmp_path)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cli.conftest import run
+from conftest import UNASKED
 from propensity.tracking.registry import Registry
 from propensity.tracking.store import Store
 from propensity.unattended.champion import champion_in_use, last_seen
@@ -97,7 +98,7 @@ def test_files_of_the_run_are_for_its_user_alone(night):
 
 
 def test_data_that_reach_too_short_are_refused_and_the_last_list_is_named(night, tmp_path):
-    config = night.place.config("paths.state=" + str(tmp_path / "state"))
+    config = night.place.config(*(f"paths.{name}={tmp_path / name}" for name in ("state", "logs")))
     told = nightly(config, now=datetime(2026, 6, 2, 13, tzinfo=UTC))
     assert (told.exit_code, told.standing.folder) == (3, night.list)
     assert "37.0 hours before 2026-06-02T13:00:00Z" in told.why
@@ -124,10 +125,9 @@ def test_a_refusal_shows_no_values_of_the_data(place, tmp_path):
 
 
 @pytest.fixture
-def own_models(champion_place, tmp_path):
+def own_models(place):
     """The champion's cache, to be spoiled."""
-    shutil.copytree(champion_place / "models", tmp_path / "models")
-    return tmp_path / "models"
+    return place.folder / "models"
 
 
 def test_a_damaged_cached_model_ends_the_night_with_4(place, own_models):
@@ -176,7 +176,7 @@ def test_a_champion_of_another_registry_is_never_taken(place, own_models):
 def test_a_list_that_has_no_place_is_kept_elsewhere_and_the_code_is_5(place):
     (place.folder / "out").mkdir()
     (place.folder / "out" / "2026-06-01").write_text("in the way")
-    told = nightly(place.config(), now=LATER)
+    told = nightly(place.config(UNASKED), now=LATER)
     assert told.exit_code == 5
     (kept,) = past_nights(place.folder / "state" / "undelivered")
     assert kept.whole()

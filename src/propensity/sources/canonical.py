@@ -91,14 +91,14 @@ def load(engine: Engine, config: Config) -> Canonical:
     rejected: dict[TableName, Table] = {
         name: table.rejected for name, table in mapped.items() if table.rejected is not None
     }
-    write_quarantine(engine, flagged, config.paths.quarantine, rejected)
+    write_quarantine(engine, flagged, config.paths.quarantine, rejected, reports)
     refuse_bad_tables(
         reports, max_share=config.checks.max_quarantined_share, quarantine=config.paths.quarantine
     )
     clean: dict[TableName, Table] = {
         name: _finished(table, name, config, flagged) for name, table in flagged.items()
     }
-    findings = find(engine, config, clean, flagged, mapped)
+    findings = find(engine, config, clean, flagged, mapped, reports)
     present: dict[TableName, frozenset[str]] = {name: table.present for name, table in mapped.items()}
     return Canonical(engine, config, clean, present, CheckReport(reports, findings), server)
 

@@ -9,7 +9,7 @@ from propensity.engines.naming import named
 from propensity.engines.untyped import Table, Value
 from propensity.schema import TableName
 from propensity.sources.mapping import RULE, Mapped
-from propensity.sources.report import Finding
+from propensity.sources.report import Finding, TableReport
 
 if TYPE_CHECKING:
     from propensity.config import Config
@@ -30,6 +30,7 @@ def find(
     tables: Mapping[TableName, Table],
     flagged: Mapping[TableName, Table],
     mapped: Mapping[TableName, Mapped],
+    reports: Mapping[TableName, TableReport],
 ) -> tuple[Finding, ...]:
     """Look for what may surprise: unused columns, unknown words, amounts without a rate, lags, empty tables."""
     findings: list[Finding] = []
@@ -41,7 +42,7 @@ def find(
                 findings.append(
                     Finding("info", name, f"columns{of} that nothing reads: {named(unused, _MOST_NAMED)}")
                 )
-        if _scalar(engine, tables[name].count()) == 0:
+        if reports[name].kept == 0:
             findings.append(Finding("warning", name, f"{table.origin} holds no usable row"))
     findings += _time_findings(config, mapped)
     findings += _activity_findings(engine, config, tables)

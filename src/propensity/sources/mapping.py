@@ -17,6 +17,7 @@ from propensity.engines.untyped import Table, Value
 from propensity.errors import ConfigError, SchemaError
 from propensity.schema import TABLES, Column, ColumnType, TableName
 from propensity.sources.lookups import Scope, open_scope
+from propensity.sources.numbers import let
 from propensity.sources.opening import Opener
 from propensity.sources.parsing import Parsed, Reading, ambiguous, as_text, parse
 from propensity.sources.report import Finding
@@ -33,6 +34,8 @@ POSITION = "position"
 KNOWN_AT_SUFFIX = "__known_at"
 BOOKKEEPING = (ROW, SOURCE, RULE, FOUND)
 """Columns of a mapped table that say where a row comes from and what is wrong with it."""
+_WHICH, _SHOWN = "_which_rule", "_shown_"
+"""Columns of the query below: which rule a row breaks first, and what stands in the source for each rule."""
 _IBIS_TYPES = {
     "id": "string",
     "text": "string",
@@ -102,7 +105,7 @@ def map_table(opener: Opener, config: Config, name: TableName) -> Mapped:
             mapper = _Mapper(opener, config, name, source, part, replace(scope, table=chosen.table))
             if chosen.broken is not None and part.repeat is not None:
                 rule = f"{named([part.repeat])} is no whole number of times from 0 to {MOST_REPEATS:,}"
-                mapper.rules.append((chosen.broken, rule, scope.value(part.repeat).cast("string")))
+                mapper.rules.append((chosen.broken, rule, scope.value(part.repeat)))
             parts.append(mapper.table())
             present |= mapper.present
             findings += mapper.doubts()
@@ -177,13 +180,26 @@ class _Mapper:
             self._add_extra(name, declared=extra)
         if self.name == "leads":
             self.values[POSITION] = self._position()
+        return self._ruled({SOURCE: ibis.literal(self.scope.origin), **self.values})
+
+    def _ruled(self, values: Mapping[str, Value]) -> Table:
+        """The values with the first rule that each row breaks, and what was found there.
+
+        Which rule it is is told in a query below: written out once for the rule and once for what was found, the
+        conditions took the engine half of its planning.
+        """
         nothing = ibis.null("string")
-        rule = found = nothing
-        if self.rules:
-            rule = ibis.cases(*((bad, rule) for bad, rule, _ in self.rules), else_=nothing)
-            found = ibis.cases(*((bad, text) for bad, _, text in self.rules), else_=nothing)
-        values = {SOURCE: ibis.literal(self.scope.origin), **self.values, RULE: rule, FOUND: found}
-        return self.scope.table.select(ROW, **values)
+        if not self.rules:
+            return self.scope.table.select(ROW, **values, **{RULE: nothing, FOUND: nothing})
+        which = ibis.cases(
+            *((bad, place) for place, (bad, _, _) in enumerate(self.rules)), else_=ibis.null("int64")
+        )
+        shown = {f"{_SHOWN}{place}": raw for place, (_, _, raw) in enumerate(self.rules)}
+        below = self.scope.table.select(ROW, **values, **{_WHICH: which}, **shown)
+        ruled = [(below[_WHICH] == place, rule) for place, (_, rule, _) in enumerate(self.rules)]
+        found = [(below[_WHICH] == place, below[name].cast("string")) for place, name in enumerate(shown)]
+        told = {RULE: ibis.cases(*ruled, else_=nothing), FOUND: ibis.cases(*found, else_=nothing)}
+        return below.select(ROW, *values, **told)
 
     def _mapping(self, column: Column) -> ColumnMapping | None:
         """Where a canonical column comes from: as mapped, else the source's column of the same name."""
@@ -193,7 +209,7 @@ class _Mapper:
         return mapping
 
     def _add_mapped(self, column: Column, mapping: ColumnMapping) -> Value:
-        """Add a canonical column; return as text what stands in the source."""
+        """Add a canonical column; return what stands in the source."""
         reading = self._reading(column.name, mapping)
         try:
             if mapping.constant is not None:
@@ -203,10 +219,9 @@ class _Mapper:
             else:
                 label = mapping.column or column.name
                 raw = self.scope.value(label)
-            parsed = parse(raw, column.type, reading, self.functions)
-            shown = raw.cast("string")
-            self._flag(parsed, label, shown)
-            self._flag_what_cannot_be(column, parsed, shown)
+            parsed = self._parsed(raw, column, reading, joined=bool(mapping.join))
+            self._flag(parsed, label, raw)
+            self._flag_what_cannot_be(column, parsed, raw)
             if column.type == "timestamp" and (doubt := ambiguous(raw, reading, self.functions)) is not None:
                 self._doubts[label] = doubt
             if mapping.fallback is not None:
@@ -214,7 +229,7 @@ class _Mapper:
                 second = parse(other, column.type, reading, self.functions)
                 if second.bad is not None:
                     second = replace(second, bad=second.bad & as_text(raw, reading).isnull())
-                self._flag(second, mapping.fallback, other.cast("string"))
+                self._flag(second, mapping.fallback, other)
                 parsed = replace(parsed, value=ibis.coalesce(parsed.value, second.value))
         except ConfigError as error:
             raise ConfigError(f"{self.scope.where}.columns.{column.name}.format: {error}") from error
@@ -222,7 +237,19 @@ class _Mapper:
         if mapping.prefix and column.type in ("id", "text"):
             value = ibis.literal(mapping.prefix) + value
         self.values[column.name] = value
-        return shown
+        return raw
+
+    def _parsed(self, raw: Value, column: Column, reading: Reading, *, joined: bool) -> Parsed:
+        """As `parse`. What is joined is bound to a name: written out at each use, a joined time took 14 seconds to plan."""
+        if not joined:
+            return parse(raw, column.type, reading, self.functions)
+
+        def parsed(whole_text: Value) -> Parsed:
+            return parse(whole_text, column.type, reading, self.functions)
+
+        found = parsed(raw)
+        bad = None if found.bad is None else let(raw, lambda whole_text: parsed(whole_text).bad)
+        return Parsed(let(raw, lambda whole_text: parsed(whole_text).value), bad, found.rule)
 
     def _joined(self, names: Sequence[str], reading: Reading) -> Value:
         """The texts of several columns with a space between; what is unknown is left out."""
@@ -292,7 +319,7 @@ class _Mapper:
         raw = self.scope.value(label)
         parsed = parse(raw, kind, self._reading(name, extra), self.functions)
         self.values[name] = parsed.value
-        self._flag(parsed, label, raw.cast("string"))
+        self._flag(parsed, label, raw)
         if extra.known_at is not None:
             raw = self.scope.value(extra.known_at)
             try:
@@ -302,7 +329,7 @@ class _Mapper:
             except ConfigError as error:
                 raise ConfigError(f"{self.scope.where}.extra.{name}.format: {error}") from error
             self.values[clock] = known.value
-            self._flag(known, extra.known_at, raw.cast("string"))
+            self._flag(known, extra.known_at, raw)
 
     def _position(self) -> Value:
         """Flat leads without dates: the rank of each row in the declared order; ties share a rank. Null elsewhere."""
@@ -319,7 +346,7 @@ class _Mapper:
                 (
                     text.isnull(),
                     f"{named([order_by])}, which order_by names, is missing",
-                    raw.cast("string"),
+                    raw,
                 )
             )
             # Numbers in the order of their values, words after them in the order of their letters.
