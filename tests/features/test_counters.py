@@ -59,7 +59,8 @@ def test_any_number_of_windows_in_any_order(engine, acts, windows, most_acts):
     rows = [dict(zip(SCHEMA.names, act, strict=False)) for act in acts]
     table = coded(engine.register("acts", pa.Table.from_pylist(rows, schema=SCHEMA)), CONFIG)
     wanted = counted(windows)
-    found = packed(table, ["lead"], wanted, {"oldest": lambda t: t["age_us"].max()}, most_acts=most_acts)
+    sums = packed(table, ["lead"], wanted, {"oldest": lambda t: t["age_us"].max()}, most_acts=most_acts)
+    found = sums.totals.mutate(**sums.unpacked(sums.totals))
     plain = table.group_by("lead").aggregate(
         **{name: what(table) for name, what in wanted.items()}, oldest=table["age_us"].max()
     )
@@ -72,7 +73,8 @@ def test_a_full_field_does_not_run_into_the_next(engine, acts):
     ages = [DAY_US] * (acts - 3) + [2 * DAY_US] * 3
     table = pa.table({"lead": [1] * acts, "age_us": ages})
     wanted = {"one": Counter(1), "two": Counter(2)}
-    found = engine.collect(packed(engine.register("many", table), ["lead"], wanted, {}, most_acts=acts))
+    sums = packed(engine.register("many", table), ["lead"], wanted, {}, most_acts=acts)
+    found = engine.collect(sums.totals.select("lead", **sums.unpacked(sums.totals)))
     assert found.to_pylist() == [{"lead": 1, "one": acts - 3, "two": acts}]
 
 

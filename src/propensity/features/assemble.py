@@ -77,11 +77,10 @@ def assemble(
             if over == "activities":
                 facts = engagement.prepared(history.facts[over], config, fields_of(specs, facts))
             if most_acts is not None and over == "activities":
-                totals = _packed(facts, specs, by_table.get("account_activities", ()), most_acts)
+                table = _with_packed(table, facts, specs, by_table.get("account_activities", ()), most_acts)
             else:
-                totals = _totals(facts, (SNAPSHOT,), specs)
-            table = joined_left(table, totals, SNAPSHOT)
-            table = table.mutate(**{f.name: _typed(f, table[f.name]) for f in specs})
+                table = joined_left(table, _totals(facts, (SNAPSHOT,), specs), SNAPSHOT)
+                table = table.mutate(**{f.name: _typed(f, table[f.name]) for f in specs})
     table = table.mutate(**{f.name: _typed(f, value_of(f, table)) for f in derived if not f.origin})
     # Those of the data scientist's own may be made of each other.
     for feature in (f for f in derived if f.origin):
@@ -120,12 +119,23 @@ def _totals(facts: Table, keys: Sequence[str], specs: Sequence[Feature], suffix:
     return facts.group_by(list(keys)).aggregate(**{f.name + suffix: value_of(f, facts) for f in specs})
 
 
-def _packed(facts: Table, specs: Sequence[Feature], of_accounts: Sequence[Feature], most_acts: int) -> Table:
-    """The same as `_totals`, with what can be computed from counts alone packed; the shares in accounts' totals beside it."""
+def _with_packed(
+    table: Table, facts: Table, specs: Sequence[Feature], of_accounts: Sequence[Feature], most_acts: int
+) -> Table:
+    """Features over facts, with what can be computed from counts alone packed, and the shares in accounts' totals beside it.
+
+    The counts are unpacked when the totals are joined already, so that the join carries less.
+    """
     counted = {f.name: f.expression for f in specs if isinstance(f.expression, Counted) and not f.origin}
     shares = {f.name + _OWN: f.expression for f in of_accounts if isinstance(f.expression, Counted)}
     others = {f.name: partial(value_of, f) for f in specs if f.name not in counted}
-    return packed(facts, (SNAPSHOT,), counted | shares, others, most_acts=most_acts)
+    found = packed(facts, (SNAPSHOT,), counted | shares, others, most_acts=most_acts)
+    joined = joined_left(table, found.totals, SNAPSHOT)
+    unpacked = found.unpacked(joined)
+    values = {
+        f.name: unpacked[f.name].cast("float64") if f.name in counted else _typed(f, joined[f.name]) for f in specs
+    }
+    return joined.select(*table.columns, **values, **{name: unpacked[name] for name in shares})
 
 
 def _with_account(

@@ -143,14 +143,44 @@ class Momentum:
         return self.of(*(counter(table) for counter in self.counters))
 
 
+@dataclass(frozen=True)
+class Packed:
+    """Totals whose counts are still packed: what is joined to them then carries a few sums instead of a column a count.
+
+    Attributes
+    ----------
+    totals
+        One row a group: its keys, the packed `sums` and what was asked for beside them.
+    sums
+        The columns that `unpacked` reads.
+    """
+
+    totals: Table
+    sums: tuple[str, ...]
+    _counted: Mapping[str, Counted]
+    _fields: Mapping[Counter, tuple[str, int]]
+    _bits: int
+
+    def unpacked(self, table: Table) -> dict[str, Value]:
+        """What is computed from counts, by name, over a table that holds the sums; the counts are 0 where these are null."""
+        sums = {name: table[name].fill_null(ibis.literal(0, "int64")) for name in self.sums}
+        counts = {
+            counter: _field(sums[name], place, self._bits) for counter, (name, place) in self._fields.items()
+        }
+        return {
+            name: what.of(*(counts[counter] for counter in what.counters))
+            for name, what in self._counted.items()
+        }
+
+
 def packed(
     table: Table,
     keys: Sequence[str],
-    counted: dict[str, Counted],
+    counted: Mapping[str, Counted],
     others: Mapping[str, Callable[[Table], Value]],
     *,
     most_acts: int,
-) -> Table:
+) -> Packed:
     """Aggregate a prepared table by `keys`: `counted` by packed sums, and `others` beside them.
 
     Parameters
@@ -179,28 +209,26 @@ def packed(
     for number, alike in enumerate(by_filter.values()):
         for place, days in enumerate(words):
             here = [counter for counter in alike if counter.days in days]
-            if not here:
-                continue
-            name, which = f"_sum{number}_{place}", here[0].lets_through(table)
-            if len(here) == 1:
-                within = table["age_us"] <= here[0].days * DAY_US
-                which, word = within if which is None else within & which, ibis.literal(1.0, "float64")
-                fields[here[0]] = name, 0
-            else:
-                word = table[f"{_WORD}{place}"]
-                fields |= {counter: (name, days.index(counter.days)) for counter in here}
-            # An aggregate with a filter makes DuckDB copy references to all columns of the aggregation; a case does not.
-            total = word if which is None else ibis.cases((which, word), else_=ibis.literal(0.0, "float64"))
-            sums[name] = total.sum().cast("int64")
+            if here:
+                name = f"_sum{number}_{place}"
+                sums[name] = _sum(table, here, table[f"{_WORD}{place}"])
+                fields |= {c: (name, 0 if len(here) == 1 else days.index(c.days)) for c in here}
     totals = table.group_by(list(keys)).aggregate(
         **sums, **{name: value(table) for name, value in others.items()}
     )
-    counts = {counter: _field(totals[name], field, bits) for counter, (name, field) in fields.items()}
-    return totals.select(
-        *keys,
-        *others,
-        **{name: what.of(*(counts[counter] for counter in what.counters)) for name, what in counted.items()},
-    )
+    return Packed(totals, tuple(sums), counted, fields, bits)
+
+
+def _sum(table: Table, alike: Sequence[Counter], word: Value) -> Value:
+    """The sum of the words that one filter lets through; of a counter that has none beside it, the plain count (int64)."""
+    which = alike[0].lets_through(table)
+    if len(alike) == 1:
+        within = table["age_us"] <= alike[0].days * DAY_US
+        which, word = within if which is None else within & which, ibis.literal(1.0, "float64")
+    # An aggregate with a filter makes DuckDB slice all columns of the aggregation, once for each of them; a case does not.
+    if which is not None:
+        word = ibis.cases((which, word), else_=ibis.literal(0.0, "float64"))
+    return word.sum().cast("int64")
 
 
 def _words(counters: Sequence[Counter], fields: int) -> list[tuple[int, ...]]:
