@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from propensity.config import FeaturesConfig
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.features import frame
-from propensity.features.acts import coded, places
+from propensity.features.acts import places
 from propensity.features.counters import Counter, Momentum, Ratio, packed
 from propensity.features.frame import features_of
 from propensity.features.spec import DAY_US
+from propensity.sources.acts import coded
 
 WAYS = ("inbound", "outbound", None)
 SCHEMA = pa.schema(

@@ -10,10 +10,10 @@ import ibis
 import ibis.expr.operations as ops
 
 from propensity.features import budget, engagement, stages
-from propensity.features.acts import coded
 from propensity.features.counters import Counted, packed
 from propensity.features.own import value_of
 from propensity.features.spec import DAY_US, Feature, Over
+from propensity.sources.acts import coded
 from propensity.timeline.history import SNAPSHOT, History, joined_left
 from propensity.timeline.past import COUNTS, EVERY, Keep, past_column, past_groups, unkept
 
@@ -133,7 +133,8 @@ def _with_packed(
     joined = joined_left(table, found.totals, SNAPSHOT)
     unpacked = found.unpacked(joined)
     values = {
-        f.name: unpacked[f.name].cast("float64") if f.name in counted else _typed(f, joined[f.name]) for f in specs
+        f.name: unpacked[f.name].cast("float64") if f.name in counted else _typed(f, joined[f.name])
+        for f in specs
     }
     return joined.select(*table.columns, **values, **{name: unpacked[name] for name in shares})
 

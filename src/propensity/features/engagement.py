@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import ibis
 
-from propensity.features.acts import coded, of_channel, of_direction, of_kinds, places
+from propensity.features.acts import of_channel, of_direction, of_kinds, places
 from propensity.features.counters import Counter, Momentum, Ratio
 from propensity.features.spec import DAY_US, HOUR_US, Feature, Over
+from propensity.sources.acts import coded
 from propensity.timeline.history import SNAPSHOT
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ import pyarrow as pa
 from propensity import markup
 from propensity.engines import Distributed
 from propensity.engines.garbage import uncollected
-from propensity.features.acts import coded
 from propensity.features.assemble import asks_past, assemble, needed
 from propensity.features.catalogue import feature_specs, parameters, possible_features
 from propensity.features.counters import FEW_ACTS
 from propensity.features.own import blamed
 from propensity.features.ranges import Ranges, ranges_of
 from propensity.features.spec import Feature, spec_hash
+from propensity.sources.acts import LEAD_NUMBER, coded
 from propensity.timeline.history import SNAPSHOT, cut, joined_left
 from propensity.timeline.past import Keep, unkept, with_past
 from propensity.timeline.snapshots import LABEL, ORDER
@@ -306,5 +306,6 @@ def _most_acts(canonical: Canonical) -> int:
     if "activities" not in canonical.tables or canonical.report.tables["activities"].kept <= FEW_ACTS:
         return FEW_ACTS
     acts: Table = canonical.tables["activities"]
-    most = acts.group_by("lead_id").aggregate(acts=acts.count())["acts"].max()
+    lead = LEAD_NUMBER if LEAD_NUMBER in acts.columns else "lead_id"
+    most = acts.group_by(lead).aggregate(acts=acts.count())["acts"].max()
     return max(FEW_ACTS, canonical.engine.collect(most.as_table()).column(0)[0].as_py())

@@ -18,6 +18,7 @@ import pyarrow as pa
 from propensity.features.acts import uncoded
 from propensity.features.frame import features_of
 from propensity.scoring.facts import lead_facts
+from propensity.sources.acts import underived
 from propensity.timeline.history import SNAPSHOT
 from propensity.timeline.past import with_past
 from propensity.timeline.snapshots import ORDER, SPINE
@@ -86,7 +87,7 @@ def look(canonical: Canonical, facts: Table, worlds: Sequence[World]) -> Outcome
     worlds
         At least one. Its size times the leads of the accounts is what is copied.
     """
-    engine = canonical.engine
+    engine, canonical = canonical.engine, replace(canonical, tables=underived(canonical.tables))
     asked = engine.register("worlds", _asked(worlds))
     members = engine.materialise(_members(facts, asked), "worlds_members")
     copy = replace(canonical, tables={**canonical.tables, **_tables(canonical, members, worlds)})

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import ibis
 
 from propensity.engines.files import files_within, stamp
-from propensity.engines.untyped import Table, Value
+from propensity.engines.untyped import Table
 from propensity.errors import SourceError, SourceUnavailable
 from propensity.schema import TABLES, TableName
+from propensity.sources.acts import coded, filled
 from propensity.sources.checks import check_table, refuse_bad_tables, write_quarantine
 from propensity.sources.findings import AMOUNTS, find, known_rates
 from propensity.sources.mapping import BOOKKEEPING, RULE, Mapped, map_table
@@ -81,6 +82,9 @@ def load(engine: Engine, config: Config) -> Canonical:
         if name not in config.tables:
             continue
         mapped[name] = map_table(opener, config, name)
+        if name == "activities":
+            with_codes = coded(mapped[name].table, config.features, unfilled=True)
+            mapped[name] = replace(mapped[name], table=with_codes)
         flagged[name], report = check_table(engine, mapped[name], flagged.get("leads"))
         reports[name] = replace(report, sha256=source_sha256(config, name, server))
     _refuse_change(before, _stamps(config))
@@ -159,22 +163,10 @@ def _finished(flagged: Table, name: TableName, config: Config, tables: Mapping[T
     if name == "stages":
         return table.mutate(recorded_at=ibis.coalesce(table["recorded_at"], table["entered_at"]))
     if name == "activities":
-        types = config.features.types
-        ways = {kind: str(act.direction) for kind, act in types.items() if act.direction is not None}
-        channels = {kind: act.channel for kind, act in types.items() if act.channel is not None}
-        return table.mutate(
-            recorded_at=ibis.coalesce(table["recorded_at"], table["occurred_at"]),
-            direction=ibis.coalesce(table["direction"].lower(), _looked_up(table["type"], ways)),
-            channel=ibis.coalesce(table["channel"], _looked_up(table["type"], channels)),
-        )
+        known = ibis.coalesce(table["recorded_at"], table["occurred_at"])
+        return filled(table.mutate(recorded_at=known), config.features)
     amount = AMOUNTS.get(name)
     return _in_base_currency(table, amount, config.data.currency, tables.get("rates")) if amount else table
-
-
-def _looked_up(column: Value, values: Mapping[str, str]) -> Value:
-    if not values:
-        return ibis.null("string")
-    return ibis.cases(*((column == key, value) for key, value in values.items()), else_=ibis.null("string"))
 
 
 def _in_base_currency(table: Table, amount: str, base: str, rates: Table | None) -> Table:

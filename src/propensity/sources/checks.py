@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import ibis
 import pyarrow.csv as pacsv
 
-from propensity.engines import ROW
+from propensity.engines import ROW, Distributed
 from propensity.engines.untyped import Table, Value
 from propensity.errors import ConfigError, ContractError, SourceError
 from propensity.schema import TABLES, TableName
+from propensity.sources.acts import DERIVED, LEAD_NUMBER
 from propensity.sources.mapping import BOOKKEEPING, FOUND, RULE, SOURCE, Mapped
 from propensity.sources.report import Broken, TableReport
 
@@ -47,6 +48,8 @@ def check_table(engine: Engine, mapped: Mapped, leads: Table | None) -> tuple[Ta
     The flagged table (canonical columns, `_row`, `_rule`, `_found`) and the report.
     """
     table = _with_duplicates(mapped)
+    if mapped.name == "leads" and not isinstance(engine, Distributed):
+        table = table.mutate(**{LEAD_NUMBER: ibis.row_number().over(order_by="lead_id")})
     if mapped.name in _REFERS_TO_LEADS and leads is not None:
         table = _with_references(table, mapped.name, leads)
     flagged = engine.materialise(table, f"checked_{mapped.name}")
@@ -130,6 +133,7 @@ def write_quarantine(
         for name, table in flagged.items():
             path = folder / f"{name}.csv"
             bad = table.filter(table[RULE].notnull()).order_by(SOURCE, ROW)
+            bad = bad.drop(*(column for column in DERIVED if column in bad.columns))
             lines = rejected.get(name)
             parts = [bad] if lines is None else [bad, _as_rows(lines, bad.schema())]
             if _write(engine, [_harmless(part) for part in parts], path):
@@ -234,7 +238,10 @@ def _with_duplicates(mapped: Mapped) -> Table:
 
 def _with_references(table: Table, name: TableName, leads: Table) -> Table:
     """Facts of leads that are not there, or that were set aside."""
-    known = leads.group_by("lead_id").aggregate(_kept=leads[RULE].isnull().any())
+    known = {"_kept": leads[RULE].isnull().any()}
+    if name == "activities" and LEAD_NUMBER in leads.columns:
+        known[LEAD_NUMBER] = leads[LEAD_NUMBER].min(where=leads[RULE].isnull())
+    known = leads.group_by("lead_id").aggregate(**known)
     joined = table.left_join(known, "lead_id")
     joined = joined.drop(*(column for column in joined.columns if column.endswith("_right")))
     rules: list[tuple[Value, str]] = [

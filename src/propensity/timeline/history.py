@@ -15,6 +15,7 @@ import ibis
 
 from propensity.errors import HistoryError
 from propensity.schema import TABLES, TableName
+from propensity.sources.acts import LEAD_NUMBER
 from propensity.sources.mapping import KNOWN_AT_SUFFIX
 from propensity.sources.report import Finding
 
@@ -140,7 +141,8 @@ def cut(
     clock = _Clock(canonical.engine.functions.epoch_us, as_of)
     facts: dict[str, Table] = {}
     if "activities" in tables:
-        facts["activities"] = _known(tables["activities"], spine, clock, "occurred_at")
+        acts = tables["activities"]
+        facts["activities"] = _known(acts, spine, clock, "occurred_at", key=_lead_key(acts, spine))
     if "stages" in tables:
         known = _known(tables["stages"], spine, clock, "entered_at")
         ends = [*canonical.config.outcome.converting, *canonical.config.outcome.disqualified_stages]
@@ -154,7 +156,10 @@ def cut(
         moments = _account_leads(tables["leads"], spine)
         if "activities" in tables:
             keep = ("account_id", "as_of")
-            account_activities = _known(tables["activities"], moments, clock, "occurred_at", keep=keep)
+            key = _lead_key(tables["activities"], moments)
+            account_activities = _known(
+                tables["activities"], moments, clock, "occurred_at", key=key, keep=keep
+            )
     return History(_attributes(canonical, spine), facts, account_activities, moments)
 
 
@@ -184,7 +189,7 @@ def _known(
     keep: tuple[str, ...] = (SNAPSHOT,),
 ) -> Table:
     """Facts that happened and were recorded strictly before as_of."""
-    columns = [column for column in facts.columns if column not in ("lead_id", "account_id")]
+    columns = [column for column in facts.columns if column not in ("lead_id", "account_id", LEAD_NUMBER)]
     told = [column for column in columns if column not in (happened, "recorded_at")]
     if clock.as_of is not None:
         instant = ibis.literal(clock.as_of, type="timestamp('UTC', 6)")
@@ -198,6 +203,11 @@ def _known(
     return aged.select(*keep, *told, "age_us")
 
 
+def _lead_key(*tables: Table) -> str:
+    """What leads are joined by: their numbers where all tables have them, which costs less than their ids."""
+    return LEAD_NUMBER if all(LEAD_NUMBER in table.columns for table in tables) else "lead_id"
+
+
 def _known_budgets(budgets: Table, spine: Table, clock: _Clock) -> Table:
     """Budgets of the lead itself, and those of its account that name no lead."""
     shared = budgets.filter(budgets["lead_id"].isnull())
@@ -208,8 +218,9 @@ def _known_budgets(budgets: Table, spine: Table, clock: _Clock) -> Table:
 def _account_leads(leads: Table, spine: Table) -> Table:
     """Per (account_id, as_of) of the spine, the account's leads created before as_of."""
     moments = spine.filter(spine["account_id"].notnull()).select("account_id", "as_of").distinct()
-    joined = moments.join(leads.select("account_id", "lead_id", "created_at"), "account_id")
-    return joined.filter(joined["created_at"] < joined["as_of"]).select("account_id", "as_of", "lead_id")
+    own = dict.fromkeys(["lead_id", _lead_key(leads)])
+    joined = moments.join(leads.select("account_id", "created_at", *own), "account_id")
+    return joined.filter(joined["created_at"] < joined["as_of"]).select("account_id", "as_of", *own)
 
 
 def _attributes(canonical: Canonical, spine: Table) -> Table:
@@ -221,8 +232,9 @@ def _attributes(canonical: Canonical, spine: Table) -> Table:
         for name in TABLES["leads"].names
         if name not in CURRENT_STATE | {"lead_id", "account_id", "created_at"}
     ]
-    table = joined_left(spine, leads.select("lead_id", *own, **_extras(leads, extras)), "lead_id")
-    table = _hide_unknown(table, extras)
+    key = _lead_key(leads, spine)
+    table = joined_left(spine, leads.select(key, *own, **_extras(leads, extras)), key)
+    table = _hide_unknown(table.drop(LEAD_NUMBER) if LEAD_NUMBER in table.columns else table, extras)
     if "accounts" in canonical.tables:
         table = joined_left(table, accounts_at(canonical, spine), SNAPSHOT)
     if "products" in canonical.tables:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from propensity.config import parse_step
 from propensity.errors import HistoryError
+from propensity.sources.acts import LEAD_NUMBER
 from propensity.timeline.history import SNAPSHOT, joined_left
 from propensity.timeline.labels import ends_of_leads, labelled, last_matured
 
@@ -222,7 +223,9 @@ def _historic_spine(canonical: Canonical, through: datetime | None) -> Table:
         raise HistoryError("the leads have no dates: map created_at under tables.leads.columns.")
     horizon = timedelta(days=config.outcome.horizon_days)
     last = last_matured(through, horizon, timedelta(days=config.outcome.recording_lag_days))
-    leads: Table = canonical.tables["leads"].select("lead_id", "account_id", "created_at", "position")
+    leads: Table = canonical.tables["leads"]
+    number = [LEAD_NUMBER] if LEAD_NUMBER in leads.columns else []
+    leads = leads.select("lead_id", "account_id", "created_at", "position", *number)
     if config.snapshots.age_days is not None:
         age = ibis.interval(microseconds=round(config.snapshots.age_days * 86_400_000_000))
         spine = leads.mutate(as_of=leads["created_at"] + age)
@@ -283,7 +286,10 @@ def _ordered(canonical: Canonical, spine: Table) -> Table:
 
 
 def _numbered(spine: Table, *more: str) -> Table:
-    number = ibis.row_number().over(order_by=[spine[ORDER], spine["lead_id"]])
+    """Number the snapshots by time and lead; the number of the lead, whose order is that of the ids, stays where it is known."""
+    more += (LEAD_NUMBER,) if LEAD_NUMBER in spine.columns else ()
+    lead = spine[LEAD_NUMBER if LEAD_NUMBER in spine.columns else "lead_id"]
+    number = ibis.row_number().over(order_by=[spine[ORDER], lead])
     return spine.mutate(**{SNAPSHOT: number}).select(*SPINE, *more)
 
 
