@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from propensity.sources.canonical import Canonical
 
 _PREPARED: dict[Over, Callable[[Any, FeaturesConfig], Any]] = {
-    "activities": engagement.prepared,
     "stages": stages.prepared,
     "budgets": budget.prepared,
 }
 _ACCOUNT_KEYS = ("account_id", "as_of")
+_OF_ACCOUNTS: tuple[Over, ...] = ("account_leads", "account_activities")
 _OWN = "_own"
 
 
@@ -69,18 +69,20 @@ def assemble(
     table = history.attributes.mutate(
         **{f.name: _typed(f, value_of(f, history.attributes)) for f in attributes}
     )
+    acts = by_table.pop("activities", [])
+    of_accounts = {over: by_table.pop(over) for over in _OF_ACCOUNTS if over in by_table}
     for over, specs in by_table.items():
-        if over in ("account_leads", "account_activities"):
-            table = _with_account(table, history, over, specs, config, keep)
-        else:
-            facts = _PREPARED[over](history.facts[over], config)
-            if over == "activities":
-                facts = engagement.prepared(history.facts[over], config, fields_of(specs, facts))
-            if most_acts is not None and over == "activities":
-                table = _with_packed(table, facts, specs, by_table.get("account_activities", ()), most_acts)
-            else:
-                table = joined_left(table, _totals(facts, (SNAPSHOT,), specs), SNAPSHOT)
-                table = table.mutate(**{f.name: _typed(f, table[f.name]) for f in specs})
+        facts = _PREPARED[over](history.facts[over], config)
+        table = joined_left(table, _totals(facts, (SNAPSHOT,), specs), SNAPSHOT)
+        table = table.mutate(**{f.name: _typed(f, table[f.name]) for f in specs})
+    if of_accounts:
+        table = joined_left(table, _account_totals(history, of_accounts, config, keep), *_ACCOUNT_KEYS)
+    # Last, since nothing is joined to more columns than need be.
+    if acts:
+        shared = of_accounts.get("account_activities", ())
+        table = _with_acts(table, history.facts["activities"], acts, shared, config, most_acts)
+    for over, specs in of_accounts.items():
+        table = _of_others(table, history, over, specs, config)
     table = table.mutate(**{f.name: _typed(f, value_of(f, table)) for f in derived if not f.origin})
     # Those of the data scientist's own may be made of each other.
     for feature in (f for f in derived if f.origin):
@@ -119,13 +121,22 @@ def _totals(facts: Table, keys: Sequence[str], specs: Sequence[Feature], suffix:
     return facts.group_by(list(keys)).aggregate(**{f.name + suffix: value_of(f, facts) for f in specs})
 
 
-def _with_packed(
-    table: Table, facts: Table, specs: Sequence[Feature], of_accounts: Sequence[Feature], most_acts: int
+def _with_acts(
+    table: Table,
+    acts: Table,
+    specs: Sequence[Feature],
+    of_accounts: Sequence[Feature],
+    config: FeaturesConfig,
+    most_acts: int | None,
 ) -> Table:
-    """Features over facts, with what can be computed from counts alone packed, and the shares in accounts' totals beside it.
+    """Features over acts; where the most are known, counts are packed, and the shares in accounts' totals beside them.
 
     The counts are unpacked when the totals are joined already, so that the join carries less.
     """
+    facts = engagement.prepared(acts, config, fields_of(specs, engagement.prepared(acts, config)))
+    if most_acts is None:
+        joined = joined_left(table, _totals(facts, (SNAPSHOT,), specs), SNAPSHOT)
+        return joined.mutate(**{f.name: _typed(f, joined[f.name]) for f in specs})
     counted = {f.name: f.expression for f in specs if isinstance(f.expression, Counted) and not f.origin}
     shares = {f.name + _OWN: f.expression for f in of_accounts if isinstance(f.expression, Counted)}
     others = {f.name: partial(value_of, f) for f in specs if f.name not in counted}
@@ -139,39 +150,44 @@ def _with_packed(
     return joined.select(*table.columns, **values, **{name: unpacked[name] for name in shares})
 
 
-def _with_account(
-    table: Table,
-    history: History,
-    over: Over,
-    specs: Sequence[Feature],
-    config: FeaturesConfig,
-    keep: Keep,
+def _account_totals(
+    history: History, of_accounts: Mapping[Over, Sequence[Feature]], config: FeaturesConfig, keep: Keep
 ) -> Table:
-    """Totals over the account's leads without the lead itself: the account's total less the lead's own share."""
-    source = history.account_leads if over == "account_leads" else history.account_activities
-    if source is None:
-        raise ValueError(f"features over {over} need accounts")  # the catalogue does not offer them otherwise
-    if over == "account_activities":
-        source = _recent(coded(source, config), specs)
-    totals = keep(_totals(source, _ACCOUNT_KEYS, specs), f"totals_{over}")
-    joined = joined_left(table, totals, *_ACCOUNT_KEYS)
+    """Totals over all of the account's leads, the lead itself among them."""
+    found: list[Table] = []
+    for over, specs in of_accounts.items():
+        source = history.account_leads if over == "account_leads" else history.account_activities
+        if source is None:
+            raise ValueError(
+                f"features over {over} need accounts"
+            )  # the catalogue does not offer them otherwise
+        if over == "account_activities":
+            source = _recent(coded(source, config), specs)
+        found.append(keep(_totals(source, _ACCOUNT_KEYS, specs), f"totals_{over}"))
+    # An account with acts has leads, and those come first.
+    return reduce(lambda left, right: joined_left(left, right, *_ACCOUNT_KEYS), found)
+
+
+def _of_others(
+    table: Table, history: History, over: Over, specs: Sequence[Feature], config: FeaturesConfig
+) -> Table:
+    """Of the account's totals what is left without the lead's own share."""
     if over == "account_leads":
         own = {feature.name: ibis.literal(1.0) for feature in specs}
     else:
-        if any(feature.name + _OWN not in joined.columns for feature in specs):
+        if any(feature.name + _OWN not in table.columns for feature in specs):
             acts = _recent(coded(history.facts["activities"], config), specs)
-            shares = _totals(acts, (SNAPSHOT,), specs, _OWN)
-            joined = joined_left(joined, shares, SNAPSHOT)
-        own = {f.name: joined[f.name + _OWN].cast("float64").fill_null(0.0) for f in specs}
+            table = joined_left(table, _totals(acts, (SNAPSHOT,), specs, _OWN), SNAPSHOT)
+        own = {f.name: table[f.name + _OWN].cast("float64").fill_null(0.0) for f in specs}
     values = {
         feature.name: ibis.cases(
-            (joined["account_id"].isnull(), ibis.null("float64")),
-            else_=joined[feature.name].cast("float64").fill_null(0.0) - own[feature.name],
+            (table["account_id"].isnull(), ibis.null("float64")),
+            else_=table[feature.name].cast("float64").fill_null(0.0) - own[feature.name],
         )
         for feature in specs
     }
-    helpers = [feature.name + _OWN for feature in specs if feature.name + _OWN in joined.columns]
-    return joined.mutate(**values).drop(*helpers)
+    helpers = [feature.name + _OWN for feature in specs if feature.name + _OWN in table.columns]
+    return table.mutate(**values).drop(*helpers)
 
 
 def _recent(acts: Table, specs: Sequence[Feature]) -> Table:
