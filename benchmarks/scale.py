@@ -1,6 +1,6 @@
 """Features of propensity beside the yardsticks', at several sizes: what docs/performance.md shows.
 
-scale.py --yardsticks DIR --work DIR --leads 20000,50000 [--runs 3] [--stages score,train] [--write docs]
+scale.py --yardsticks DIR --work DIR --leads 20000,50000 [--runs 3] [--stages score,train] [--leads-a-range N] [--write docs]
 
 The yardsticks are programs with the tables' generator, `make_tables.py`, and the same features written by hand in SQL,
 `by_hand.py`, and in pandas, `with_pandas.py`. Each side runs in a process of its own, in turn, so that a slow spell of the
@@ -67,7 +67,7 @@ def _peak_mb() -> float:
     )
 
 
-def ours(tables: Path, work: Path, stage: str, memory_gb: float) -> None:
+def ours(tables: Path, work: Path, stage: str, memory_gb: float, leads_a_range: int | None) -> None:
     """Read and check the tables, compute the shared features, write them; print what each took."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -98,7 +98,7 @@ def ours(tables: Path, work: Path, stage: str, memory_gb: float) -> None:
     began, wall, rows = time.process_time(), time.perf_counter(), 0
     if stage == "score":
         spine = scoring_spine(canonical, datetime.fromisoformat(AS_OF).replace(tzinfo=UTC))
-        query = features_of(canonical, spine, leads_a_range=LEADS_A_RANGE)
+        query = features_of(canonical, spine, leads_a_range=leads_a_range or LEADS_A_RANGE)
     else:
         query = features_of(canonical, training_spine(canonical, config.data.through))
     writer = None
@@ -117,18 +117,19 @@ def ours(tables: Path, work: Path, stage: str, memory_gb: float) -> None:
     engine.close()
 
 
-def differing(work: Path) -> int:
-    """Values of the integers that differ from the yardstick's, over all leads."""
+def differing(work: Path, stage: str) -> int:
+    """Rows that one side lacks, and values of the integers that differ from the yardstick's, over all snapshots."""
     import duckdb  # noqa: PLC0415
 
     wrong = " + ".join(
-        f"sum((o.{ours} IS DISTINCT FROM h.{theirs})::INT)" for ours, theirs in INTEGERS.items()
+        ["(o.lead_id IS NULL OR h.lead_id IS NULL)::INT"]
+        + [f"(o.{ours} IS DISTINCT FROM h.{theirs})::INT" for ours, theirs in INTEGERS.items()]
     )
     sql = (
-        f"SELECT {wrong} FROM read_parquet(?) o "  # noqa: S608 - names of our own
-        "JOIN read_parquet(?) h ON o.lead_id = h.lead_id::VARCHAR"
+        f"SELECT sum({wrong}) FROM read_parquet(?) o "  # noqa: S608 - names of our own
+        "FULL JOIN read_parquet(?) h ON o.lead_id = h.lead_id::VARCHAR AND o.as_of = h.as_of"
     )
-    files = [str(work / "ours_score.parquet"), str(work / "features_score.parquet")]
+    files = [str(work / f"ours_{stage}.parquet"), str(work / f"features_{stage}.parquet")]
     found = duckdb.connect().execute(sql, files).fetchone()
     return int(found[0]) if found else 0
 
@@ -138,40 +139,43 @@ def _run(command: list[str]) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def measure(yardsticks: Path, work: Path, leads: int, stage: str, runs: int, memory_gb: float) -> dict:
+def measure(args: argparse.Namespace, leads: int, stage: str) -> dict:
     """Medians of each side at one size."""
-    tables = work / f"tables_{leads}"
+    yardsticks, tables = args.yardsticks, args.work / f"tables_{leads}"
     if not tables.is_dir():
         _run(
             [sys.executable, str(yardsticks / "make_tables.py"), "--leads", str(leads), "--out", str(tables)]
         )
-    common = ["--tables", str(tables), "--as-of", AS_OF, "--out", str(work)]
-    theirs = {"score": "features", "train": "train"}[stage]
-    sides: dict[str, list[dict]] = {"ours": [], "sql": [], "pandas": []}
-    for _ in range(runs):
-        one = [sys.executable, __file__, "--one", stage, "--tables", str(tables), "--work", str(work)]
-        sides["ours"] += _run([*one, "--memory-gb", str(memory_gb)])
-        if stage == "score":
-            sides["sql"].append(
-                _took(_run([sys.executable, str(yardsticks / "by_hand.py"), *common, "--stages", theirs]))
-            )
-        sides["pandas"].append(
-            _took(_run([sys.executable, str(yardsticks / "with_pandas.py"), *common, "--stages", theirs]))
-        )
+    asked = {"score": "features", "train": "train"}[stage]
+    common = ["--tables", str(tables), "--as-of", AS_OF, "--out", str(args.work), "--stages", asked]
+    one = [sys.executable, __file__, "--one", stage, "--tables", str(tables), "--work", str(args.work)]
+    one += ["--memory-gb", str(args.memory_gb)]
+    if args.leads_a_range is not None:
+        one += ["--leads-a-range", str(args.leads_a_range)]
+    programs = {"sql": "by_hand.py", "pandas": "with_pandas.py"}
+    sides: dict[str, list[dict]] = {"ours": []} | {side: [] for side in args.sides.split(",")}
+    wrong = None
+    for _ in range(args.runs):
+        sides["ours"] += _run(one)
+        for side, lines in sides.items():
+            if side in programs:
+                lines.append(_took(_run([sys.executable, str(yardsticks / programs[side]), *common])))
+                # Both leave their features under one name.
+                wrong = differing(args.work, stage) if side == "sql" else wrong
     found = {
         side: {name: median(line[name] for line in lines) for name in lines[0]}
         for side, lines in sides.items()
-        if lines
     }
-    return {"leads": leads, "stage": stage, "wrong": differing(work) if stage == "score" else None, **found}
+    return {"leads": leads, "stage": stage, "wrong": wrong, **found}
 
 
 def _took(lines: list[dict]) -> dict:
+    """Of a yardstick, reading and features; the peak is that of the features, before any fitting."""
     stages = [line for line in lines if line["stage"] not in ("end", "train_fit")]
     return {
         "cpu_s": sum(line["cpu_s"] for line in stages),
         "wall_s": sum(line["wall_s"] for line in stages),
-        "peak_rss_mb": lines[-1]["peak_rss_mb"],
+        "peak_rss_mb": stages[-1]["peak_rss_mb_so_far"],
     }
 
 
@@ -182,13 +186,13 @@ def table(results: list[dict]) -> str:
         "|---:|---|---|---:|---:|---:|---:|",
     ]
     for result in results:
-        base = result.get("sql", result["pandas"])["cpu_s"]
+        base = result["sql"]["cpu_s"] if "sql" in result else float("nan")
         for side in ("ours", "sql", "pandas"):
             if side not in result:
                 continue
             one = result[side]
             lines.append(
-                f"| {result['leads']:,} | {result['stage']} | {side} | {one['cpu_s']:.1f} | {one['cpu_s'] / base:.2f} | "
+                f"| {result['leads']:,} | {result['stage']} | {side} | {one['cpu_s']:.2f} | {one['cpu_s'] / base:.2f} | "
                 f"{one['wall_s']:.1f} | {one['peak_rss_mb']:,.0f} |"
             )
         lines.append(
@@ -210,7 +214,8 @@ def plot(results: list[dict]) -> str:
     figure, axes = plt.subplots(figsize=(5, 3.2))
     scored = [result for result in results if result["stage"] == "score"]
     for side, name in (("ours", "propensity"), ("sql", "SQL by hand"), ("pandas", "pandas")):
-        axes.plot([r["leads"] for r in scored], [r[side]["cpu_s"] for r in scored], marker="o", label=name)
+        seen = [result for result in scored if side in result]
+        axes.plot([r["leads"] for r in seen], [r[side]["cpu_s"] for r in seen], marker="o", label=name)
     axes.set(xscale="log", yscale="log", xlabel="leads", ylabel="CPU s of the features of a night")
     axes.legend(frameon=False)
     figure.tight_layout()
@@ -228,7 +233,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for tables and results")
     parser.add_argument("--leads", default="20000,50000", help="sizes, comma-separated")
     parser.add_argument("--stages", default="score", help="score, train or both")
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--sides", default="sql,pandas", help="the yardsticks: sql, pandas or both")
+    parser.add_argument("--runs", type=int, default=3, help="of each side, in turn; the medians count")
+    parser.add_argument("--leads-a-range", type=int, help="of scoring on our side (default: that of a night)")
     parser.add_argument("--memory-gb", type=float, default=0.5, help="engine.memory_gb of our side")
     parser.add_argument("--write", type=Path, help="folder for performance.svg and performance.json")
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -236,18 +243,14 @@ def main() -> None:
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     if args.one:
-        ours(args.tables, args.work, args.one, args.memory_gb)
+        ours(args.tables, args.work, args.one, args.memory_gb, args.leads_a_range)
         return
     sizes = [int(size) for size in args.leads.split(",")]
     print(
         f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
-    results = [
-        measure(args.yardsticks, args.work, leads, stage, args.runs, args.memory_gb)
-        for leads in sizes
-        for stage in args.stages.split(",")
-    ]
+    results = [measure(args, leads, stage) for leads in sizes for stage in args.stages.split(",")]
     for result in results:
         if result["wrong"] is not None:
             print(f"{result['leads']:,} leads: {result['wrong']} integers differ from the SQL's")
