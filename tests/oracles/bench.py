@@ -94,6 +94,36 @@ def same_value(name: str, found: Any, expected: Any) -> bool:
     return math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
 
 
+def worked_out(world: World, table: str, canonical: Canonical) -> list[tuple[Row, Row]]:
+    """The rows of a table, each with what the check works out beside it, see `sources.acts`."""
+    rows = world.rows(table)
+    numbers = {
+        lead: place for place, lead in enumerate(sorted(row["lead_id"] for row in world.rows("leads")))
+    }
+    if table == "leads":
+        return [(row, {"_lead_number": numbers[row["lead_id"]]}) for row in rows]
+    if table != "activities":
+        return [(row, {}) for row in rows]
+    settings = canonical.config.features
+    found: list[tuple[Row, Row]] = []
+    for row in rows:
+        act = settings.types.get(row["type"])
+        direction, channel = row.get("direction"), row.get("channel")
+        direction = direction.lower() if direction else act and act.direction
+        more = {
+            "_lead_number": numbers.get(row["lead_id"]),
+            "_kind": _place(row["type"], settings.types),
+            "_way": _place(direction, ("inbound", "outbound")),
+            "_via": _place(channel or (act and act.channel), settings.channels),
+        }
+        found.append((row, more))
+    return found
+
+
+def _place(word: str | None, known: Iterable[str]) -> int:
+    return {each: place for place, each in enumerate(known, 1)}.get(word or "", 0)
+
+
 class Bench:
     """One loaded world whose rows are exchanged: the expression is built once, so that a case costs milliseconds."""
 
@@ -124,7 +154,8 @@ class Bench:
             if self.held.get(name) == world.rows(name):
                 continue
             self.held[name] = world.rows(name)
-            rows = [{**row, "_row": number} for number, row in enumerate(world.rows(name), 1)]
+            derived = worked_out(world, name, self.canonical)
+            rows = [{**row, **more, "_row": n} for n, (row, more) in enumerate(derived, 1)]
             self.engine.register(f"checked_{name}", pa.Table.from_pylist(rows, schema=schema))
         return Crm(world, self.canonical.config)
 

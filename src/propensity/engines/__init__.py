@@ -116,8 +116,11 @@ class Engine(Protocol):
         """The names of a database's tables and views, in order, as `read_database` takes them."""
         ...
 
-    def materialise(self, expression: ir.Table, name: str) -> ir.Table:
-        """Compute once, keep under `name` in the engine's own storage, and return what to query."""
+    def materialise(self, expression: ir.Table, name: str, *, compressed: bool = True) -> ir.Table:
+        """Compute once, keep under `name` in the engine's own storage, and return what to query.
+
+        What is small and soon read need not be `compressed`; an engine may do so all the same.
+        """
         ...
 
     def register(self, name: str, table: pa.Table) -> ir.Table:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -241,12 +241,21 @@ class DuckDBEngine:
         )
         return Source(self._backend.table(view), tuple(str(row[0]) for row in described))
 
-    def materialise(self, expression: ir.Table, name: str) -> ir.Table:
+    def materialise(self, expression: ir.Table, name: str, *, compressed: bool = True) -> ir.Table:
         """Compute into a table of the working database, in place of an earlier one of that name."""
-        with _explained(), uncollected():
+        with _explained(), uncollected(), nullcontext() if compressed else self._uncompressed():
             table = self._backend.create_table(name, expression, overwrite=True)
             self._give_back()
             return table
+
+    @contextmanager
+    def _uncompressed(self) -> Generator[None]:
+        """To find out how to compress a column takes longer than to write it."""
+        self._backend.raw_sql("SET force_compression = 'uncompressed'")
+        try:
+            yield
+        finally:
+            self._backend.raw_sql("SET force_compression = 'auto'")
 
     def register(self, name: str, table: pa.Table) -> ir.Table:
         """Copy an Arrow table into the working database."""

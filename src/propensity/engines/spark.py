@@ -200,7 +200,7 @@ class SparkEngine:
         frame.createOrReplaceTempView(view)
         return Source(self._table(view, _kinds(frame)), tuple(columns))
 
-    def materialise(self, expression: ir.Table, name: str) -> ir.Table:
+    def materialise(self, expression: ir.Table, name: str, *, compressed: bool = True) -> ir.Table:  # noqa: ARG002 - Parquet is
         """Compute into Parquet in the engine's folder, in place of an earlier table of that name."""
         folder = self._next(name)
         with _explained(None):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -266,7 +267,7 @@ def _query(
     # Features get tables without the label, so that none, not even one of the data scientist's own, can read it.
     unlabelled = spine.drop(LABEL) if LABEL in spine.columns else spine
     canonical, as_of = _coded(canonical), _shared_as_of(canonical, spine)
-    keep: Keep = unkept if ranges is None else canonical.engine.materialise
+    keep: Keep = unkept if ranges is None else partial(canonical.engine.materialise, compressed=False)
     whole = history = cut(canonical, unlabelled, as_of=as_of)
     if ranges is not None:
         history = cut(canonical, ranges.part, whole=whole, as_of=as_of)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from propensity.engines.untyped import Table
     from propensity.sources.canonical import Canonical
 
-LEADS_A_RANGE = 100_000
+LEADS_A_RANGE = 200_000
 """So many leads, with the usual number of acts, take some 400 MB while their features are computed."""
-ACTS_A_LEAD = 20
+ACTS_A_LEAD = 25
 """The usual number: of leads with more, fewer go into a range."""
 _PART = "spine_part"
 
@@ -45,7 +45,7 @@ class Ranges:
     def in_turn(self, engine: Engine) -> Iterator[int]:
         """Put range after range into `part`."""
         for number in range(self.count):
-            engine.materialise(_range_of(self.spine, number, self.size), _PART)
+            engine.materialise(_range_of(self.spine, number, self.size), _PART, compressed=False)
             yield number
 
 
@@ -71,7 +71,8 @@ def ranges_of(canonical: Canonical, spine: Table, leads_a_range: int) -> Ranges 
     if count <= 1:
         return None
     size = math.ceil(leads / count)
-    return Ranges(spine, engine.materialise(_range_of(spine, 0, size), _PART), size, count)
+    part = engine.materialise(_range_of(spine, 0, size), _PART, compressed=False)
+    return Ranges(spine, part, size, count)
 
 
 def _range_of(spine: Table, number: int, size: int) -> Table:

@@ -85,7 +85,7 @@ def training_spine(
         No snapshot is matured, none is eligible, or the data say nothing of outcomes.
     """
     spine = _flat_spine(canonical, through) if canonical.flat else _historic_spine(canonical, through)
-    kept = canonical.engine.materialise(_numbered(spine, LABEL), name)
+    kept = canonical.engine.materialise(_numbered(spine, LABEL), name, compressed=False)
     rows, most = _scalar(canonical, kept.count()), canonical.engine.training_rows
     if most is not None and rows > most:
         drawn = kept.filter(is_drawn(kept["lead_id"], most / rows))
@@ -93,7 +93,7 @@ def training_spine(
             f"of {rows:,} snapshots about {most:,} are learned from, those of leads that are drawn by their id "
             "(engine.spark.training_rows)"
         )
-        return canonical.engine.materialise(_numbered(drawn, LABEL), name)
+        return canonical.engine.materialise(_numbered(drawn, LABEL), name, compressed=False)
     if rows == 0:
         raise HistoryError(
             "no snapshot is left to learn from: every lead was created after, or settled before, each as_of whose "
@@ -125,7 +125,9 @@ def scoring_spine(canonical: Canonical, as_of: datetime | None) -> Table:
     else:
         instant = ibis.literal(as_of, type=_INSTANT)
         spine = leads.filter(leads["created_at"] < instant).mutate(as_of=instant)
-    kept = canonical.engine.materialise(_numbered(_ordered(canonical, spine)), "spine_score")
+    kept = canonical.engine.materialise(
+        _numbered(_ordered(canonical, spine)), "spine_score", compressed=False
+    )
     if _scalar(canonical, kept.count()) == 0:
         first = _scalar(canonical, canonical.tables["leads"]["created_at"].min())
         raise HistoryError(
