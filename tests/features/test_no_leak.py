@@ -183,7 +183,7 @@ def leaky(let_in):
     """A cut that is wrong on purpose: `let_in` takes the time of the fact, that of its record, and as_of."""
 
     def known(facts, spine, clock, happened, *, key="lead_id", keep=("snapshot_id",)):
-        columns = [column for column in facts.columns if column not in ("lead_id", "account_id")]
+        columns = [c for c in facts.columns if c not in ("lead_id", "account_id", "_lead_number")]
         left = spine.select(*dict.fromkeys([*keep, "as_of", key]))
         joined = left.join(facts.select(key, *columns), key)
         joined = joined.filter(let_in(joined[happened], joined["recorded_at"], joined["as_of"]))
