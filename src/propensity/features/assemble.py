@@ -70,7 +70,9 @@ def assemble(
         **{f.name: _typed(f, value_of(f, history.attributes)) for f in attributes}
     )
     acts = by_table.pop("activities", [])
-    of_accounts = {over: by_table.pop(over) for over in _OF_ACCOUNTS if over in by_table}
+    of_accounts: dict[Over, list[Feature]] = {
+        over: by_table.pop(over) for over in _OF_ACCOUNTS if over in by_table
+    }
     for over, specs in by_table.items():
         facts = _PREPARED[over](history.facts[over], config)
         table = joined_left(table, _totals(facts, (SNAPSHOT,), specs), SNAPSHOT)

@@ -244,7 +244,7 @@ def _decayed(config: FeaturesConfig, half_life_days: float) -> list[Feature]:
 
 def _recency() -> list[Feature]:
     def since(which: Callable[[Table], Value]) -> Callable[[Table], Value]:
-        return lambda t: ibis.cases((which(t), t["age_us"])).min().cast("float64") / DAY_US
+        return lambda t: t["age_us"].min(where=which(t)).cast("float64") / DAY_US
 
     return [
         engagement_feature(
