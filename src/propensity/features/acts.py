@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from propensity.engines.untyped import Table, Value
 
 
-def uncoded(acts: Table) -> Table:
-    """The activities without the numbers, where they have them."""
-    return acts.drop(*(column for column in (KIND, WAY, VIA) if column in acts.columns))
-
-
 def places(kinds: Collection[str], config: FeaturesConfig) -> tuple[int, ...]:
     """The numbers of types of acts, rising."""
     return tuple(place for place, kind in enumerate(config.types, 1) if kind in kinds)

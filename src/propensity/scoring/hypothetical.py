@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
-from propensity.features.acts import uncoded
 from propensity.features.frame import features_of
 from propensity.scoring.facts import lead_facts
 from propensity.sources.acts import underived
@@ -87,6 +86,7 @@ def look(canonical: Canonical, facts: Table, worlds: Sequence[World]) -> Outcome
     worlds
         At least one. Its size times the leads of the accounts is what is copied.
     """
+    # What is worked out of ids and words is worked out anew: copies have other ids, and what is put in has none of it.
     engine, canonical = canonical.engine, replace(canonical, tables=underived(canonical.tables))
     asked = engine.register("worlds", _asked(worlds))
     members = engine.materialise(_members(facts, asked), "worlds_members")
@@ -151,8 +151,7 @@ def _tables(canonical: Canonical, members: Table, worlds: Sequence[World]) -> di
     of_leads: tuple[TableName, ...] = ("activities", "stages")
     for name in of_leads:
         if name in tables:
-            # Numbers of words are given anew: what is put in has none.
-            table: Any = uncoded(tables[name])
+            table: Any = tables[name]
             rows = table.join(ids.select(REAL_LEAD, "_lead"), table["lead_id"] == ids[REAL_LEAD])
             found[name] = rows.mutate(lead_id=rows["_lead"]).select(*table.columns)
     if "budgets" in tables:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from propensity.features.acts import coded, of_direction, of_kinds, places
+from propensity.features.acts import of_direction, of_kinds, places
+from propensity.sources.acts import coded
 from propensity.timeline.history import SNAPSHOT, joined_left
 
 if TYPE_CHECKING:
