@@ -86,6 +86,7 @@ def look(canonical: Canonical, facts: Table, worlds: Sequence[World]) -> Outcome
     worlds
         At least one. Its size times the leads of the accounts is what is copied.
     """
+    # What is worked out of ids and words is worked out anew: copies have other ids, and what is put in has none of it.
     engine, canonical = canonical.engine, replace(canonical, tables=underived(canonical.tables))
     asked = engine.register("worlds", _asked(worlds))
     members = engine.materialise(_members(facts, asked), "worlds_members")

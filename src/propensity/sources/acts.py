@@ -1,7 +1,7 @@
 """What is worked out of leads and activities once, when they are checked, so that no later query does it again.
 
-`_lead_number` numbers the good leads in the order of their ids (int64), and stands in their activities too: to join and to
-group by it costs a fraction of what the texts do. `_kind` is the place of an act's type in `features.types`, `_way` that of
+`_lead_number` numbers leads in the order of their ids (int64), and stands in their activities too: to join and to group by
+it costs a fraction of what the texts do. `_kind` is the place of an act's type in `features.types`, `_way` that of
 its direction in DIRECTIONS and `_via` that of its channel in `features.channels`, each from 1 (int16); 0 for every other
 word, and for none.
 """

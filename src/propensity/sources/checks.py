@@ -264,7 +264,11 @@ def _with_references(table: Table, name: TableName, leads: Table) -> Table:
             (joined["lead_id"].isnull() & joined["account_id"].isnull(), "neither lead_id nor account_id")
         )
     rule = ibis.cases(*rules, else_=ibis.null("string"))
-    return joined.mutate(**{RULE: rule, FOUND: ibis.coalesce(joined[FOUND], joined["lead_id"])}).drop("_kept")
+    # Of good rows nothing is kept: it would be the ids once more, the most expensive column to store.
+    found = ibis.cases(
+        (rule.notnull(), ibis.coalesce(joined[FOUND], joined["lead_id"])), else_=ibis.null("string")
+    )
+    return joined.mutate(**{RULE: rule, FOUND: found}).drop("_kept")
 
 
 def _examples(engine: Engine, flagged: Table, rule: str, *, several: bool) -> tuple[str, ...]:
