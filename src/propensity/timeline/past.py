@@ -71,7 +71,7 @@ def with_past(
     groups = past_groups(canonical)
     if not groups:
         return history
-    attributes, changes = history.attributes, keep(_changes(canonical, groups), "past_changes")
+    attributes, changes = history.attributes, keep(_changes(canonical, groups, keep), "past_changes")
     asked = attributes if asked is None else asked
     epoch_us = canonical.engine.functions.epoch_us
     own = _own(attributes, changes, groups, epoch_us)
@@ -90,7 +90,7 @@ def with_past(
     return replace(history, attributes=joined.select(*attributes.columns, **counts))
 
 
-def _changes(canonical: Canonical, groups: dict[str, str]) -> Table:
+def _changes(canonical: Canonical, groups: dict[str, str], keep: Keep = unkept) -> Table:
     """`lead_id`, `at_us`, the groups' names, `leads` and `conversions`: by how much what is known changes then (int64)."""
     epoch, outcome = canonical.engine.functions.epoch_us, canonical.config.outcome
     horizon_us = outcome.horizon_days * _DAY_US
@@ -113,8 +113,10 @@ def _changes(canonical: Canonical, groups: dict[str, str]) -> Table:
         return told.select(
             *keys, "leads", at_us=told["at_us"] + lag_us, conversions=told["outcome"].cast("int64")
         )
+    # Kept, the joins that lead here hold no memory while those that follow run.
+    leads = keep(leads.select(*keys, "leads", "at_us"), "past_leads")
     created = leads.select(*keys, "leads", "at_us", conversions=ibis.literal(0, "int64"))
-    turned = _turns(canonical, leads.select(*keys, ended_us="at_us"))
+    turned = keep(_turns(canonical, leads.select(*keys, ended_us="at_us")), "past_turns")
     return created.union(
         turned.select(*keys, leads=ibis.literal(0, "int64"), at_us="at_us", conversions="conversions").select(
             *created.columns
