@@ -144,7 +144,9 @@ def main() -> None:
     parser.add_argument("--leads", default="50000,200000", help="sizes, comma-separated")
     parser.add_argument("--train-leads", type=int, default=50_000)
     parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--memory-gb", type=float, help="what `score --memory` gets")
+    parser.add_argument(
+        "--memory-gb", type=float, help="engine.memory_gb; `score --memory GB` leaves it 0.6 GB less"
+    )
     parser.add_argument("--set", dest="more", action="append", default=[], help="a setting of ours")
     parser.add_argument(
         "--alone", action="store_true", help="ours alone, for sizes that the hand cannot hold"
