@@ -155,7 +155,7 @@ class ListsConfig(Model):
     recent_acts: Whole = Field(
         default=8, ge=0, le=100, description="acts of a lead that its page shows, equal ones of a day as one"
     )
-    batch_rows: Whole = Field(default=50_000, ge=1_000, description="leads scored at a time")
+    batch_rows: Whole = Field(default=20_000, ge=1_000, description="leads scored at a time")
     widest_interval: Real = Field(
         default=0.2,
         gt=0,
