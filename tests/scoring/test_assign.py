@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from propensity.config.lists import ListsConfig
-from propensity.scoring.assign import Candidate, Place, Reps, assign
+from propensity.scoring.assign import TERRITORY, Candidate, Place, Reps, assign
 
 COUNTRIES = ("DE", "FR", "ES")
 PLACES = (None, None, None, None)
@@ -154,6 +154,21 @@ def test_nobody_twice_no_list_too_long_one_rep_an_account_and_a_cause_for_the_re
     held = {person.unit for person, place in zip(people, found, strict=True) if place.removed == "held_out"}
     assert not held & by_unit.keys()
     assert found == placed(people, tree)[0]
+
+
+@given(nights())
+def test_what_is_not_looked_at_decides_nothing(night):
+    people, tree = night
+    reps = Reps(
+        ListsConfig.model_validate(tree), sorted({one.owner for one in people if one.owner is not None})
+    )
+    for one in people:
+        places = (
+            place if part in reps.looked_at else None
+            for part, place in zip(TERRITORY, one.places, strict=True)
+        )
+        bare = Candidate("", "", one.owner if "owner" in reps.looked_at else None, tuple(places))
+        assert reps.choices(bare) == reps.choices(one)
 
 
 @given(nights())

@@ -99,6 +99,13 @@ class Reps:
         self._total = rules.capacity
         self._fitting: dict[tuple[str | None, ...], tuple[int, ...]] = {}
 
+    @property
+    def looked_at(self) -> tuple[str, ...]:
+        """What of a lead decides who may take it: `owner`, and parts of TERRITORY that some rep's territory names."""
+        found = ["owner"] if self._number and self._ownership != "ignore" else []
+        known = self._territories.values()
+        return *found, *(part for part in TERRITORY if any(getattr(one, part) is not None for one in known))
+
     def total(self) -> int | None:
         """Places of one night over all reps; None for any number."""
         if any(capacity is None for capacity in self.capacities):

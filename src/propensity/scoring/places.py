@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _SHOWN_DECIMALS = 6
 _KEY = "_who_may"
-_OF_GROUP = ("owner", *TERRITORY)
 ASSIGNED = pa.schema(
     [
         ("lead_id", pa.string()), ("rep", pa.string()), ("rep_rank", pa.int64()), ("left_out", pa.string()),
@@ -56,12 +55,13 @@ def assigned(
     The leads go by in the order of their ranks, a batch at a time: what is held does not grow with their number.
     """
     engine = canonical.engine
-    waiting = _waiting(ranks, qualified)
-    alike = waiting.group_by(_KEY, *_OF_GROUP).aggregate(leads=waiting.count())
+    asked = reps.looked_at
+    waiting = _waiting(ranks, qualified, asked)
+    alike = waiting.group_by(_KEY, *asked).aggregate(leads=waiting.count())
     choices: dict[str, Choices] = {}
     leads: Counter[Choices] = Counter()
     for row in engine.collect(alike).to_pylist():
-        one = Candidate("", "", row["owner"], tuple(row[name] for name in TERRITORY))
+        one = Candidate("", "", row.get("owner"), tuple(row.get(name) for name in TERRITORY))
         choices[row[_KEY]] = reps.choices(one)
         leads[choices[row[_KEY]]] += row["leads"]
     night = "" if as_of is None else as_of.isoformat()
@@ -80,8 +80,8 @@ def assigned(
     return placed.anti_join(told, "lead_id").union(told)
 
 
-def _waiting(ranks: Any, qualified: Qualified) -> Any:
-    """Who may be called, with what decides who may call, and all of that as one text."""
+def _waiting(ranks: Any, qualified: Qualified, asked: tuple[str, ...]) -> Any:
+    """Who may be called, with what decides who may call, `asked`, and all of that as one text."""
     facts: Any = qualified.facts
     places = facts.select(
         "lead_id",
@@ -94,10 +94,8 @@ def _waiting(ranks: Any, qualified: Qualified) -> Any:
     waiting = ranks.filter(ranks["rank"].notnull()).select("lead_id", "account_id", "owner", "rank")
     waiting = waiting.left_join(places, "lead_id").drop("lead_id_right")
     # With its length before it, no text can be taken for two.
-    parts = [
-        (waiting[name].length().cast("string") + ":" + waiting[name]).fill_null("-") for name in _OF_GROUP
-    ]
-    return waiting.mutate(**{_KEY: reduce(add, parts)})
+    parts = [(waiting[name].length().cast("string") + ":" + waiting[name]).fill_null("-") for name in asked]
+    return waiting.mutate(**{_KEY: reduce(add, parts, ibis.literal(""))})
 
 
 def _candidates(batch: pa.RecordBatch) -> list[Candidate]:
