@@ -31,6 +31,7 @@ from propensity.errors import BundleError, ConfigError, SchemaError, SourceError
 from propensity.features.frame import features_of
 from propensity.model.files import MANIFEST
 from propensity.scoring.distributed import Scoring
+from propensity.sources.acts import LEAD_NUMBER
 from propensity.sources.canonical import Canonical
 from propensity.sources.parsing import Reading, ambiguous, parse
 from propensity.timeline.snapshots import is_drawn, training_spine
@@ -70,7 +71,10 @@ def test_the_nasty_world_has_the_same_snapshots_labels_and_features(nasty):
     for canonical in nasty:
         engine: Any = canonical.engine
         engine.training_rows = 40
-        drawn.append(engine.collect(training_spine(canonical, THROUGH).order_by("snapshot_id")))
+        spine: Any = training_spine(canonical, THROUGH)
+        # Leads have numbers on the embedded engine alone, which joins by them.
+        columns = [name for name in spine.columns if name != LEAD_NUMBER]
+        drawn.append(engine.collect(spine.order_by("snapshot_id").select(columns)))
     assert 10 < drawn[0].num_rows < 80
     assert differences(*drawn) == []
 
