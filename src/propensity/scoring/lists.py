@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
+    from propensity.config.lists import ListsConfig
     from propensity.features.frame import FeatureQuery
     from propensity.model.bundle import Bundle
     from propensity.scoring.ledger import Night
@@ -193,21 +194,7 @@ def rank_parts(
         capacity=reps.total(),
         ranges=query.ranges,
     )
-    found: Any = qualified.table
-    leaving = gated.select("lead_id", "person", "by_person").join(
-        found.select("lead_id", removed=ibis.coalesce(found["gated"], found["off_list"])), "lead_id"
-    )
-    ranks: Any = engine.materialise(
-        ranked(canonical, engine.read_parts(parts.scores), leaving), "ranked_only"
-    )
-    folder = Path(tempfile.mkdtemp(prefix="placed-", dir=parts.scores.parent))
-    placed = assigned(canonical, ranks, qualified, reps, as_of, rules=rules, folder=folder)
-    scores = ranks.left_join(placed, "lead_id").drop("lead_id_right")
-    scores = scores.left_join(found.select("lead_id", *LIST_MORE), "lead_id").drop("lead_id_right")
-    scores = with_trend(canonical, scores, before.night)
-    scores = scores.mutate(removed=ibis.coalesce(scores["removed"], scores["left_out"]))
-    scores = scores.mutate(removed_because=_because(scores))
-    table: Any = engine.materialise(scores, "ranked")
+    table = _placed(canonical, parts, gated, qualified, before, reps, rules, as_of)
     callable_ = table.filter(table["removed"].isnull())
     listed = _explained(query, bundle, parts, callable_, before, as_of, threads)
     asked = questions(canonical, bundle, qualified, callable_, as_of, threads=threads)
@@ -228,6 +215,35 @@ def rank_parts(
         counted(asked),
         holdout(canonical, table),
     )
+
+
+def _placed(
+    canonical: Canonical,
+    parts: ScoredParts,
+    gated: Any,
+    qualified: Qualified,
+    before: Before,
+    reps: Reps,
+    rules: ListsConfig,
+    as_of: datetime | None,
+) -> Any:
+    """Every scored lead in the engine: its rank and place, or why it has none, with verdict, action and trend."""
+    engine = canonical.engine
+    found: Any = qualified.table
+    leaving = gated.select("lead_id", "person", "by_person").join(
+        found.select("lead_id", removed=ibis.coalesce(found["gated"], found["off_list"])), "lead_id"
+    )
+    ranks: Any = engine.materialise(
+        ranked(canonical, engine.read_parts(parts.scores), leaving), "ranked_only"
+    )
+    folder = Path(tempfile.mkdtemp(prefix="placed-", dir=parts.scores.parent))
+    placed = assigned(canonical, ranks, qualified, reps, as_of, rules=rules, folder=folder)
+    scores = ranks.left_join(placed, "lead_id").drop("lead_id_right")
+    scores = scores.left_join(found.select("lead_id", *LIST_MORE), "lead_id").drop("lead_id_right")
+    scores = with_trend(canonical, scores, before.night)
+    scores = scores.mutate(removed=ibis.coalesce(scores["removed"], scores["left_out"]))
+    scores = scores.mutate(removed_because=_because(scores))
+    return engine.materialise(scores, "ranked")
 
 
 def _explained(
