@@ -103,6 +103,26 @@ def _explained():
 
 
 @pytest.mark.parametrize("threads", [1, 2])
+def test_rows_are_numbered_over_all_files_of_a_table(tmp_path, threads):
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    start = 0
+    for part, rows in enumerate((70_000, 0, 1, 130_000)):
+        # Columns of the names that DuckDB has for its own.
+        table = pa.table(
+            {"n": range(start, start + rows), "file_row_number": [7] * rows, "file_index": ["x"] * rows}
+        )
+        pq.write_table(table, tmp_path / f"{part}.parquet", row_group_size=10_000)
+        start += rows
+    with DuckDBEngine(threads=threads) as engine:
+        source = engine.read_parquet(tmp_path / "*.parquet")
+        found = engine.collect(engine.materialise(source.table, "kept"))
+    assert found["_row"].to_pylist() == [n + 1 for n in found["c1"].to_pylist()] == list(range(1, start + 1))
+    assert set(found["c2"].to_pylist()) == {7}
+    assert set(found["c3"].to_pylist()) == {"x"}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
 def test_rows_are_numbered_in_the_order_of_a_large_file(tmp_path, threads):
     path = tmp_path / "n.csv"
     path.write_text("n,text\n" + "".join(f'{n},"a\n{n}, b"\n' for n in range(200_000)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,7 +20,7 @@ from propensity.engines.delimited import Layout, Lines, count_lines, layout, pla
 from propensity.engines.duckdbfunctions import DuckDBFunctions
 from propensity.engines.files import PATTERN_SIGNS, files_of, is_file
 from propensity.engines.garbage import uncollected
-from propensity.engines.parquet import same_columns
+from propensity.engines.parquet import rows_of, same_columns
 from propensity.engines.room import refuse_full
 from propensity.engines.unused import release_unused
 from propensity.errors import SourceError, UsageError
@@ -178,7 +179,7 @@ class DuckDBEngine:
         by_name = ", union_by_name = true" if len(files) > 1 else ""
         source = f"read_parquet([{_list([self._reachable(file) for file in files])}], hive_partitioning = false{by_name})"
         try:
-            found = self._opened("parquet", source)
+            found = self._opened("parquet", source, number=_place_in(files))
         except duckdb.Error as error:
             raise SourceError(
                 f"{path} cannot be read as Parquet: {_first_line(error)}. Copy or export it again."
@@ -227,8 +228,8 @@ class DuckDBEngine:
             self._backend.raw_sql(f"ATTACH {_quoted(path)} AS {alias} (READ_ONLY, TYPE duckdb)")
             self._attached[path] = alias
 
-    def _opened(self, kind: str, source: str) -> Source:
-        """A view on what DuckDB types itself, its columns renamed; types that Ibis lacks become text."""
+    def _opened(self, kind: str, source: str, number: str = "row_number() OVER ()") -> Source:
+        """A view on what DuckDB types itself, its columns renamed and `number` as ROW; types that Ibis lacks become text."""
         described = self._backend.raw_sql(f"DESCRIBE SELECT * FROM {source}").fetchall()
         names = [f"c{place}" for place, _ in enumerate(described, 1)]
         columns = [
@@ -237,7 +238,7 @@ class DuckDBEngine:
         ]
         view = self._next(kind)
         self._backend.raw_sql(
-            f"CREATE VIEW {view} AS SELECT row_number() OVER () AS {ROW}, {', '.join(columns)} "
+            f"CREATE VIEW {view} AS SELECT {number} AS {ROW}, {', '.join(columns)} "
             f"FROM {source} AS source({', '.join(names)})"
         )
         return Source(self._backend.table(view), tuple(str(row[0]) for row in described))
@@ -348,6 +349,15 @@ def _lines_within(value: str, end: str, found: Layout) -> str:
     return (
         f"CASE WHEN contains({text}, {sign}) THEN len(regexp_extract_all({text}, {_quoted(run)})) ELSE 0 END"
     )
+
+
+def _place_in(files: Sequence[Path]) -> str:
+    """SQL: the number of a row over several Parquet files, from 1, as each of them has its own.
+
+    A window over all rows gives the same, but DuckDB reads with one thread beneath it.
+    """
+    before = accumulate((rows_of(file) for file in files[:-1]), initial=0)
+    return f"file_row_number + list_extract([{', '.join(str(rows + 1) for rows in before)}], file_index::BIGINT + 1)"
 
 
 def _quoted(value: object) -> str:

@@ -54,6 +54,11 @@ def same_columns(files: Sequence[Path]) -> tuple[str, ...]:
     return names
 
 
+def rows_of(file: Path) -> int:
+    """How many rows its footer says a readable Parquet file has."""
+    return pq.read_metadata(file).num_rows
+
+
 _ALIKE = "Files of one table must be laid out alike."
 
 
