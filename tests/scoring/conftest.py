@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
 import ibis
+import pyarrow as pa
 import pytest
 
 from oracles import worlds
 from oracles.bench import Bench, open_world
 from oracles.canonical import Crm, World
-from propensity.scoring.criteria import Judge
+from propensity.scoring.criteria import CRITERIA, Judge, state_names
 from propensity.scoring.facts import lead_facts, observed
 from propensity.timeline.snapshots import scoring_spine
 
@@ -27,13 +28,21 @@ TREE: dict[str, Any] = {
 AS_OF = worlds.BASE + 31 * worlds.DAY
 
 
+class One(NamedTuple):
+    """A judgement of one criterion of one lead."""
+
+    state: str
+    evidence: str | None
+    on: date | None
+
+
 class Desk:
     """Worlds in, judgements out."""
 
     def __init__(self, bench: Bench) -> None:
         self.bench, self.canonical = bench, bench.canonical
         self.judge = Judge(self.canonical.config, observed(self.canonical))
-
+        self.table = pa.table({})
         self.sql: dict[str, str] = {}
 
     def rows(self, parts: Iterable[World], as_of: datetime = AS_OF) -> tuple[Crm, dict[str, dict[str, Any]]]:
@@ -56,12 +65,29 @@ class Desk:
         con = engine._backend.con
         for name, sql in self.sql.items():
             con.execute(f"CREATE OR REPLACE TABLE {name} AS {sql}")
-        rows = con.execute("FROM qualify_facts").to_arrow_table().to_pylist()
-        return crm, {row["lead_id"]: row for row in rows}
+        self.table = con.execute("FROM qualify_facts").to_arrow_table()
+        return crm, {row["lead_id"]: row for row in self.table.to_pylist()}
 
-    def judged(self, parts: Iterable[World]) -> dict[str, dict[str, Any]]:
+    def judged(self, parts: Iterable[World]) -> dict[str, dict[str, One]]:
         """Lead to criterion to judgement."""
-        return {lead: self.judge.all(row) for lead, row in self.rows(parts)[1].items()}
+        self.rows(parts)
+        return self.judgements()
+
+    def judgements(self) -> dict[str, dict[str, One]]:
+        """The same, of the worlds that were put last."""
+        found = self.judge.all(self.judge.facts(self.table))
+        by_criterion = {
+            name: map(
+                One,
+                state_names(found.states[name]).to_pylist(),
+                found.evidence[name].to_pylist(),
+                found.on[name].to_pylist(),
+            )
+            for name in CRITERIA
+        }
+        leads = self.table["lead_id"].to_pylist()
+        rows = (dict(zip(by_criterion, row, strict=True)) for row in zip(*by_criterion.values(), strict=True))
+        return dict(zip(leads, rows, strict=True))
 
 
 @pytest.fixture(scope="session")

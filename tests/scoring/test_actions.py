@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from propensity.config.file import parse_config
 from propensity.config.qualify import ActionRule, FollowUpConfig, NurtureConfig, QualificationConfig
-from propensity.scoring.actions import Situation, next_action
-from propensity.scoring.criteria import CRITERIA, DAY_US, Act, Judge
+from propensity.scoring.actions import Situations, next_actions
+from propensity.scoring.columns import DAY_US, Facts
+from propensity.scoring.criteria import ALL_STATES, CRITERIA, Judge
 from propensity.scoring.facts import Observed
 from propensity.scoring.lastacts import SEPARATOR
-from propensity.scoring.opening import opening
-from propensity.scoring.segments import arm, interest, places, segment
+from propensity.scoring.opening import openings
+from propensity.scoring.segments import arm, interests, segments
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 ZONE = ZoneInfo("UTC")
@@ -24,18 +28,51 @@ RULES = QualificationConfig()
 ALL_MET = dict.fromkeys(CRITERIA, "met")
 
 
+def packed(days, kind, channel=""):
+    return f"{round(days * DAY_US):020d}{SEPARATOR}{kind}{SEPARATOR}{channel}"
+
+
 def ago(days, kind="email_sent", channel="email"):
-    return Act(round(days * DAY_US), kind, channel)
+    return packed(days, kind, channel)
 
 
-def lead(*, failed=(), askable=CRITERIA, probability=0.3, threshold=0.2, states=None, **more):
-    return Situation(
-        {**ALL_MET, **(states or {})}, frozenset(askable), tuple(failed), probability, threshold, **more
-    )  # fmt: skip
+def lead(*, failed=(), askable=CRITERIA, probability=0.3, threshold=0.2, states=None, **facts):
+    """One lead; what is not given of it is not known, but that it may decide."""
+    return {**ALL_MET, **(states or {})}, failed, askable, probability, threshold, facts
 
 
-def decided(found, rules=RULES.actions, *, response_hours=None, as_of=AS_OF):
-    return next_action(found, rules, RULES.follow_up, response_hours=response_hours, as_of=as_of, zone=ZONE)
+KNOWN = {
+    "has_authority": 1.0, "unanswered": None, "price": None, "response_hours": None,
+    **dict.fromkeys(("last_message", "last_outbound", "last_call", "colleague_id", "colleague_name", "colleague_title")),
+}  # fmt: skip
+KINDS = {
+    "has_authority": pa.float64(),
+    "unanswered": pa.float64(),
+    "price": pa.float64(),
+    "response_hours": pa.float64(),
+}
+
+
+def decided(
+    found, rules=RULES.actions, *, response_hours=None, as_of=AS_OF, zone=ZONE, follow_up=RULES.follow_up
+):
+    """The action, its cause and its day, of a lead by itself."""
+    states, failed, askable, probability, threshold, facts = found
+    row = {**KNOWN, "response_hours": response_hours, **facts}
+    table = {name: pa.array([value], KINDS.get(name, pa.string())) for name, value in row.items()}
+    table["as_of"] = pa.array([as_of], pa.timestamp("us", "UTC"))
+    codes = {name: np.array([ALL_STATES.index(state)], np.int8) for name, state in states.items()}
+    situation = Situations(
+        Facts(pa.table(table), zone), codes, failed, frozenset(askable), np.array([probability]), threshold
+    )
+    does = next_actions(situation, rules, follow_up)
+    return Done(*(column[0].as_py() for column in (does.action, does.because, does.on)))
+
+
+class Done(NamedTuple):
+    action: str
+    because: str
+    on: date | None
 
 
 NO_BUDGET = {"failed": ("budget",), "states": {"budget": "not met"}}
@@ -50,18 +87,18 @@ CASES = {
     "but not what has no place to be written down": (
         lead(states={"authority": "unknown"}, askable=("need",)), "call", "met: fit, budget, need, dialogue",
     ),
-    "they wrote last": (lead(wrote=ago(2), approached=ago(5)), "reply", "they wrote last, on 2026-05-30"),
-    "they wrote, and nobody ever answered": (lead(wrote=ago(2)), "reply", "they wrote last, on 2026-05-30"),
-    "we answered since": (lead(wrote=ago(5), approached=ago(3)), "call", None),
-    "we answered at the same instant": (lead(wrote=ago(5), approached=ago(5)), "call", None),
-    "they wrote last, but long ago": (lead(wrote=ago(15)), "call", None),
-    "a reply is due whatever the budget": (lead(wrote=ago(2), **NO_BUDGET), "reply", None),
+    "they wrote last": (lead(last_message=ago(2), last_outbound=ago(5)), "reply", "they wrote last, on 2026-05-30"),
+    "they wrote, and nobody ever answered": (lead(last_message=ago(2)), "reply", "they wrote last, on 2026-05-30"),
+    "we answered since": (lead(last_message=ago(5), last_outbound=ago(3)), "call", None),
+    "we answered at the same instant": (lead(last_message=ago(5), last_outbound=ago(5)), "call", None),
+    "they wrote last, but long ago": (lead(last_message=ago(15)), "call", None),
+    "a reply is due whatever the budget": (lead(last_message=ago(2), **NO_BUDGET), "reply", None),
     "six approaches in vain": (
-        lead(unanswered=6, approached=ago(10)), "leave alone",
+        lead(unanswered=6, last_outbound=ago(10)), "leave alone",
         "6 approaches without an answer; leave alone until 2026-06-21",
     ),
-    "five are not enough": (lead(unanswered=5, approached=ago(10)), "call", None),
-    "the rest is over": (lead(unanswered=6, approached=ago(31)), "call", None),
+    "five are not enough": (lead(unanswered=5, last_outbound=ago(10)), "call", None),
+    "the rest is over": (lead(unanswered=6, last_outbound=ago(31)), "call", None),
     "talks with us, but has no money": (
         lead(**NO_BUDGET), "keep as referral source", "answers us, but is no buyer: budget not met",
     ),
@@ -71,7 +108,7 @@ CASES = {
     "too improbable": (lead(probability=0.19), "nurture", "probability 19.0% is below 20.0%"),
     "just probable enough": (lead(probability=0.2), "call", None),
     "someone else decides": (
-        lead(decider="Jane Doe (CFO)"), "find the decision maker", "may not decide alone; Jane Doe (CFO) may",
+        lead(has_authority=0.0, colleague_id="L2", colleague_name="Jane Doe", colleague_title="CFO"), "find the decision maker", "may not decide alone; Jane Doe (CFO) may",
     ),
     "nobody is known to decide": (
         lead(states={"authority": "not met"}), "find the decision maker",
@@ -99,13 +136,21 @@ def test_the_first_rule_that_applies_decides_and_says_why(name):
 
 
 DAYS = {
-    "they wrote last: today": (lead(wrote=ago(2), approached=ago(5)), None, date(2026, 6, 1)),
+    "they wrote last: today": (lead(last_message=ago(2), last_outbound=ago(5)), None, date(2026, 6, 1)),
     "nobody ever called: today": (lead(), None, date(2026, 6, 1)),
-    "who has answered nothing: a week after the approach": (lead(approached=ago(3)), None, date(2026, 6, 5)),
-    "who answers within two days: after four": (lead(approached=ago(3)), 48.0, date(2026, 6, 2)),
-    "who answers within the hour: after one day at least": (lead(approached=ago(0.5)), 1.0, date(2026, 6, 1)),
-    "who takes months: after thirty days at most": (lead(approached=ago(3)), 5000.0, date(2026, 6, 28)),
-    "overdue: today, never in the past": (lead(approached=ago(300)), 48.0, date(2026, 6, 1)),
+    "who has answered nothing: a week after the approach": (
+        lead(last_outbound=ago(3)),
+        None,
+        date(2026, 6, 5),
+    ),
+    "who answers within two days: after four": (lead(last_outbound=ago(3)), 48.0, date(2026, 6, 2)),
+    "who answers within the hour: after one day at least": (
+        lead(last_outbound=ago(0.5)),
+        1.0,
+        date(2026, 6, 1),
+    ),
+    "who takes months: after thirty days at most": (lead(last_outbound=ago(3)), 5000.0, date(2026, 6, 28)),
+    "overdue: today, never in the past": (lead(last_outbound=ago(300)), 48.0, date(2026, 6, 1)),
 }
 
 
@@ -122,10 +167,9 @@ def test_data_without_dates_give_an_action_without_a_day():
 
 def test_the_end_of_the_calendar_is_no_mistake():
     last = datetime(9999, 12, 31, 23, tzinfo=UTC)
-    found = lead(unanswered=6, approached=ago(1))
-    does = next_action(
-        found, RULES.actions, FollowUpConfig(), response_hours=None, as_of=last, zone=ZoneInfo("Pacific/Kiritimati")
-    )  # fmt: skip
+    found = lead(unanswered=6, last_outbound=ago(1))
+    zone = ZoneInfo("Pacific/Kiritimati")
+    does = decided(found, as_of=last, zone=zone, follow_up=FollowUpConfig())
     assert does.on == date(9999, 12, 31)
 
 
@@ -134,7 +178,7 @@ def test_a_company_may_write_its_own_table():
         ActionRule(action="leave alone", when={"need": ("not met",)}, rest_days=5, because="no {failed}, {unknown}"),
         ActionRule(action="call", because="price {price}"),
     )  # fmt: skip
-    found = lead(states={"need": "not met", "fit": "unknown"}, approached=ago(1))
+    found = lead(states={"need": "not met", "fit": "unknown"}, last_outbound=ago(1))
     assert decided(found, rules).because == "no none, fit"
     assert decided(lead(price=1250.0), rules).because == "price 1,250"
 
@@ -143,17 +187,17 @@ CONFIG = parse_config({"tables": {"leads": {"path": "leads.csv"}}}, base=Path())
 JUDGE = Judge(CONFIG, Observed((), True, True, True, True, True, True))
 
 
-def packed(days, kind, channel=""):
-    return f"{round(days * DAY_US):020d}{SEPARATOR}{kind}{SEPARATOR}{channel}"
-
-
 def row(**more):
     names = (
         "last_mention", "product", "source", "talker_id", "talker_name", "talker_title", "talker_answer", "colleague_id",
         "colleague_name", "colleague_title", "has_authority", "account_industry", "account_country", "account_region",
         "country", "region", "stage",
     )  # fmt: skip
-    return {**dict.fromkeys(names), "as_of": AS_OF, "created_at": datetime(2026, 5, 1, tzinfo=UTC), **more}
+    known = {**dict.fromkeys(names), **more}
+    table = {name: pa.array([value], KINDS.get(name, pa.string())) for name, value in known.items()}
+    for name, instant in (("as_of", AS_OF), ("created_at", datetime(2026, 5, 1, tzinfo=UTC))):
+        table[name] = pa.array([instant], pa.timestamp("us", "UTC"))
+    return Facts(pa.table(table), ZONE)
 
 
 TALKER = {
@@ -182,17 +226,21 @@ SENTENCES = {
 @pytest.mark.parametrize("name", SENTENCES)
 def test_an_opening_is_made_of_facts_alone(name):
     known, sentence = SENTENCES[name]
-    assert opening(known, JUDGE, ZONE) == sentence
+    assert openings(known, JUDGE).to_pylist() == [sentence]
 
 
 def test_a_segment_names_its_parts_in_the_configured_order():
-    known = row(
-        account_industry="Steel", region="North", stage="contacted", last_mention=packed(1, "pricing_view")
-    )
-    where = places(known, JUDGE)
-    assert segment(where, NurtureConfig()) == "Steel / North / viewed pricing / contacted"
-    assert segment(where, NurtureConfig(segment_by=("stage", "source"))) == "contacted / unknown"
-    assert interest({**known, "product": "Team"}, JUDGE) == "Team"
+    told = {
+        "account_industry": "Steel", "region": "North", "stage": "contacted", "last_mention": packed(1, "pricing_view"),
+    }  # fmt: skip
+    known = row(**told)
+    assert segments(known, JUDGE, NurtureConfig()).to_pylist() == [
+        "Steel / North / viewed pricing / contacted"
+    ]
+    some = NurtureConfig(segment_by=("stage", "source"))
+    assert segments(known, JUDGE, some).to_pylist() == ["contacted / unknown"]
+    assert segments(known, JUDGE, NurtureConfig(segment_by=())).to_pylist() == ["everyone"]
+    assert interests(row(**told, product="Team"), JUDGE).to_pylist() == ["Team"]
 
 
 def test_arms_are_the_same_in_every_run_and_nearly_equal_in_size():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from features.test_no_leak import AS_OF as LEAK_AS_OF
 from features.test_no_leak import pairs
 from oracles import qualify as oracle
 from oracles import worlds
-from propensity.scoring.criteria import Act
+from propensity.scoring.columns import day_of, days_of
 from scoring.conftest import AS_OF, company
 
 DAY, US = worlds.DAY, worlds.US
@@ -151,8 +152,8 @@ def test_names_with_line_breaks_and_marks_become_one_plain_line(desk):
 def test_criteria_are_what_the_oracle_says(desk, parts):
     crm, rows = desk.rows(parts)
     assert rows.keys() == {lead for lead, row in crm.leads.items() if row["created_at"] < AS_OF}
-    for lead, row in rows.items():
-        ours = {name: (one.state, one.on) for name, one in desk.judge.all(row).items()}
+    for lead, judged in desk.judgements().items():
+        ours = {name: (one.state, one.on) for name, one in judged.items()}
         assert ours == oracle.criteria(crm, lead, AS_OF), lead
 
 
@@ -170,7 +171,19 @@ def test_another_future_changes_no_criterion(desk, drawn):
             assert name == "authority" or one.evidence == other.evidence
 
 
-def test_the_day_of_a_fact_is_that_of_the_zone():
-    an_hour = Act(3_600_000_000, "call", "phone")
-    assert an_hour.on(AS_OF, ZoneInfo("Pacific/Kiritimati")) == date(2025, 2, 1)
-    assert an_hour.on(AS_OF, ZoneInfo("UTC")) == date(2025, 1, 31)
+@pytest.mark.parametrize(
+    "key", ["UTC", "Pacific/Kiritimati", "America/St_Johns", "Asia/Gaza", "Africa/Monrovia", "Australia/Lord_Howe"]
+)  # fmt: skip
+def test_the_day_of_an_instant_is_that_of_the_zone(key):
+    """Around every change of the clocks in 1969 to 2031, to the microsecond, and at both ends of the calendar."""
+    zone, start = ZoneInfo(key), datetime(1969, 1, 1, tzinfo=UTC)
+    hours = [start + timedelta(minutes=30 * step) for step in range(0, 48 * 366 * 62, 7)]
+    noon = [datetime.combine(day, time(12), UTC) for day in {one.date() for one in hours}]
+    midnights = [datetime.combine(one.date(), time(), zone).astimezone(UTC) for one in noon]
+    edges = [one + timedelta(microseconds=by) for one in midnights for by in (-1, 0)]
+    ends = [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]
+    instants = [*hours, *edges, *ends]
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    numbers = np.array([(one - epoch) // timedelta(microseconds=1) for one in instants])
+    found = days_of(numbers, np.ones(len(numbers), bool), zone)
+    assert found.to_pylist() == [day_of(one, zone) for one in instants]

@@ -24,7 +24,7 @@ from propensity import workflow
 from propensity.config import Config
 from propensity.features.frame import features_of
 from propensity.scoring.answers import Shares, open_leads, usual
-from propensity.scoring.criteria import Judge
+from propensity.scoring.criteria import Judge, state_names
 from propensity.scoring.facts import lead_facts, observed
 from propensity.scoring.hypothetical import Act, World, look
 from propensity.scoring.lists import Ranking, rank_leads
@@ -231,7 +231,7 @@ def test_the_part_of_the_fit_that_is_not_known_is_asked_about(small_world, tmp_p
         assert all(world.account_id is not None for _, world in asked), "there is nowhere to write it down"
         outcome = look(canonical, facts, [world for _, world in asked])
         judge = Judge(canonical.config, observed(canonical))
-        found = [judge.fit(row).state for row in outcome.facts.to_pylist()]
+        found = state_names(judge.states(judge.facts(outcome.facts))["fit"]).to_pylist()
         assert found == [state for state, _ in asked]
 
 

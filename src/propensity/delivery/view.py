@@ -9,7 +9,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from propensity.delivery.contact import legible, mail_link, phone_link
-from propensity.scoring.criteria import CRITERIA, DAY_US
+from propensity.scoring.columns import DAY_US
+from propensity.scoring.criteria import CRITERIA
 from propensity.scoring.reasons import shown
 
 Row = Mapping[str, Any]

@@ -1,154 +1,200 @@
-"""What to do next about a lead, and why: the first rule of a table that applies. Pure."""
+"""What to do next about leads, and why: the first rule of a table that applies to each. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import string
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
 
 from propensity.config.qualify import LEAVE
-from propensity.scoring.criteria import CRITERIA, DAY_US, Act, Row, act, colleague, day_of
+from propensity.scoring.columns import (
+    DAY_US,
+    Acts,
+    Facts,
+    Flags,
+    Floats,
+    Ints,
+    days_of,
+    later,
+    scattered,
+    sentence,
+    told_numbers,
+    where,
+)
+from propensity.scoring.criteria import ALL_STATES, CRITERIA, MET, NOT_MET, UNKNOWN, Codes, colleague, is_in
 from propensity.scoring.reasons import shown
 
 if TYPE_CHECKING:
-    from propensity.config.qualify import Action, ActionRule, FollowUpConfig, State, WhenConfig
+    from propensity.config.qualify import ActionRule, FollowUpConfig, State, WhenConfig
 
 _HOUR_US = DAY_US // 24
+_NO_DAY = "a day that is not known"
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What the table of next actions looks at, for one lead.
+@dataclass(frozen=True)
+class Situations:
+    """What the table of next actions looks at, for a batch of leads; arrays are (leads,).
 
     Attributes
     ----------
+    facts
+        `scoring.facts.lead_facts` of the leads.
     states
-        Criterion to met, not met or unknown.
+        Criterion to the codes of its states (places in ALL_STATES).
+    hard
+        The criteria that a prospect must not fail.
     askable
         The criteria that the mapped tables can tell: nobody is asked for what has no place to be written down.
-    failed
-        The hard criteria that are not met.
-    probability, threshold
-        Of conversion; from which one on a lead counts.
-    wrote, approached, called
-        The lead's last message, our last approach and our last call or meeting; None where there was none.
-    unanswered
-        Approaches since the lead's last sign.
-    decider
-        Who else at the account may decide, in words; None where the lead may, or nobody is known.
-    price
-        What the lead's product costs, in the base currency; None where that is unknown.
+    probability
+        Of conversion.
+    threshold
+        From which probability on a lead counts.
     """
 
-    states: Mapping[str, State]
+    facts: Facts
+    states: Mapping[str, Codes]
+    hard: Sequence[str]
     askable: frozenset[str]
-    failed: tuple[str, ...]
-    probability: float
+    probability: Floats
     threshold: float
-    wrote: Act | None = None
-    approached: Act | None = None
-    called: Act | None = None
-    unanswered: int = 0
-    decider: str | None = None
-    price: float | None = None
+
+    def of(self, rows: Flags | Ints) -> Situations:
+        """Those of some of the leads."""
+        states = {name: codes[rows] for name, codes in self.states.items()}
+        return Situations(
+            self.facts.of(rows), states, self.hard, self.askable, self.probability[rows], self.threshold
+        )
 
     @property
-    def over_threshold(self) -> bool:
+    def failed(self) -> Flags:
+        """Whether a hard criterion is not met."""
+        none = np.zeros(len(self.probability), np.bool_)
+        return np.logical_or.reduce([none, *(is_in(self.states[name], NOT_MET) for name in self.hard)])
+
+    @property
+    def over_threshold(self) -> Flags:
         """Whether the probability reaches the threshold."""
         return self.probability >= self.threshold
 
     @property
-    def is_prospect(self) -> bool:
-        """The verdict: the probability reaches the threshold, and no hard criterion failed."""
-        return self.over_threshold and not self.failed
+    def someone_decides(self) -> Flags:
+        """Whether the authority is not the lead's own, but that of someone else at the account."""
+        return (self.facts.number("has_authority") != 1) & is_in(self.states["authority"], MET)
 
     @property
-    def wrote_last(self) -> bool:
+    def wrote(self) -> Acts:
+        """The leads' last messages."""
+        return self.facts.acts("last_message")
+
+    @property
+    def approached(self) -> Acts:
+        """Our last approaches."""
+        return self.facts.acts("last_outbound")
+
+    @property
+    def called(self) -> Acts:
+        """Our last calls or meetings."""
+        return self.facts.acts("last_call")
+
+    @property
+    def unanswered(self) -> Ints:
+        """Approaches since the lead's last sign."""
+        return np.nan_to_num(self.facts.number("unanswered")).astype(np.int64)
+
+    @property
+    def wrote_last(self) -> Flags:
         """Whether their message is strictly younger than our last approach."""
-        return self.wrote is not None and (
-            self.approached is None or self.wrote.age_us < self.approached.age_us
-        )
+        wrote, approached = self.wrote, self.approached
+        return wrote.there & (~approached.there | (wrote.age_us < approached.age_us))
+
+    def by_states(self, say: Callable[[Mapping[str, State]], str]) -> pa.Array:
+        """What `say` makes of the states of each lead, asked once for states that are the same."""
+        code = np.zeros(len(self.probability), np.int64)
+        for name in CRITERIA:
+            code = code * len(ALL_STATES) + self.states[name]
+        _, first, which = np.unique(code, return_index=True, return_inverse=True)
+        words = [say({name: ALL_STATES[self.states[name][row]] for name in CRITERIA}) for row in first]
+        return pa.array(words, pa.string()).take(pa.array(which))
 
 
-@dataclass(frozen=True, slots=True)
-class NextAction:
-    """What to do, its cause, and on which day to get in touch (`leave alone`: not before it)."""
+@dataclass(frozen=True)
+class NextActions:
+    """What to do (string), its cause (string), and on which day to get in touch (date32; `leave alone`: not before it)."""
 
-    action: Action
-    because: str
-    on: date | None
-
-
-def situation(
-    row: Row,
-    states: Mapping[str, State],
-    *,
-    failed: tuple[str, ...],
-    askable: frozenset[str],
-    probability: float,
-    threshold: float,
-) -> Situation:
-    """The situation of one row of `scoring.facts.lead_facts`."""
-    someone = row["has_authority"] != 1 and states["authority"] == "met"
-    return Situation(
-        states=states,
-        askable=askable,
-        failed=failed,
-        probability=probability,
-        threshold=threshold,
-        wrote=act(row["last_message"]),
-        approached=act(row["last_outbound"]),
-        called=act(row["last_call"]),
-        unanswered=int(row["unanswered"] or 0),
-        decider=colleague(row) if someone else None,
-        price=row["price"],
-    )
+    action: pa.Array
+    because: pa.Array
+    on: pa.Array
 
 
-def next_action(
-    found: Situation,
-    rules: Sequence[ActionRule],
-    follow_up: FollowUpConfig,
-    *,
-    response_hours: float | None,
-    as_of: datetime | None,
-    zone: ZoneInfo,
-) -> NextAction:
-    """The first rule that applies, its cause in words, and the day.
+def next_actions(found: Situations, rules: Sequence[ActionRule], follow_up: FollowUpConfig) -> NextActions:
+    """The first rule that applies to each lead, its cause in words, and the day.
 
     Parameters
     ----------
     found
-        The lead's situation.
+        The leads' situations.
     rules
         The table; its last rule always applies.
     follow_up
-        How a lead's rhythm makes a day.
-    response_hours
-        The lead's median time to an answer; None where it has answered nothing.
-    as_of
-        Where we stand; None for data without dates, which give no day.
-    zone
-        Of the days.
+        How a lead's rhythm makes a day: from `response_hours` of the facts, its median time to an answer.
+
+    Returns
+    -------
+    Arrays, (leads,); data without dates give no day.
     """
-    rule = first_rule(found, rules)
-    if as_of is None:
-        return NextAction(rule.action, _cause(rule, found, None, None, zone), None)
-    if rule.action == LEAVE:
-        instant = _after(found.approached, as_of, rule.rest_days)
-    elif found.wrote_last or found.approached is None:
-        instant = as_of
-    else:
-        instant = _after(found.approached, as_of, rhythm_days(follow_up, response_hours))
-    on = day_of(instant, zone)
-    return NextAction(rule.action, _cause(rule, found, on, as_of, zone), on)
+    first = first_rules(found, rules)
+    size = len(found.probability)
+    because: list[tuple[Ints, pa.Array]] = []
+    on: list[tuple[Ints, pa.Array]] = []
+    for place, rule in enumerate(rules):
+        rows = np.flatnonzero(first == place)
+        if len(rows):
+            some = found.of(rows)
+            day = _days(rule, some, follow_up)
+            on.append((rows, day))
+            because.append((rows, _causes(rule, some, day)))
+    actions = pa.array([rule.action for rule in rules], pa.string()).take(pa.array(first))
+    return NextActions(actions, scattered(because, size, pa.string()), scattered(on, size, pa.date32()))
 
 
-def first_rule(found: Situation, rules: Sequence[ActionRule]) -> ActionRule:
-    """The first rule of the table that applies; the last always does."""
-    return next(rule for rule in rules if applies(rule.when, found))
+def first_rules(found: Situations, rules: Sequence[ActionRule]) -> Ints:
+    """The place of the first rule of the table that applies to each lead, (leads,); the last always does."""
+    every = [applies(rule.when, found) for rule in rules]
+    return np.select(every, range(len(rules)), len(rules) - 1).astype(np.int64)
+
+
+def applies(when: WhenConfig, found: Situations) -> Flags:
+    """Where everything that a rule asks for holds, (leads,)."""
+    holds = np.ones(len(found.probability), np.bool_)
+    for criterion in CRITERIA:
+        states: tuple[State, ...] | None = getattr(when, criterion)
+        if states is not None:
+            holds &= is_in(found.states[criterion], *states)
+            if criterion not in found.askable:
+                holds &= ~is_in(found.states[criterion], UNKNOWN)
+    flags: tuple[tuple[bool | None, Callable[[], Flags]], ...] = (
+        (when.hard_failed, lambda: found.failed),
+        (when.over_threshold, lambda: found.over_threshold),
+        (when.colleague_decides, lambda: found.someone_decides),
+    )
+    for wanted, is_so in flags:
+        if wanted is not None:
+            holds &= is_so() == wanted
+    within: tuple[tuple[float | None, Callable[[float], Flags]], ...] = (
+        (when.wrote_last_within_days, lambda days: found.wrote_last & found.wrote.within(days)),
+        (when.approached_within_days, found.approached.within),
+        (when.called_within_days, found.called.within),
+        (when.unanswered_least, lambda least: found.unanswered >= least),
+    )
+    for limit, is_so_within in within:
+        if limit is not None:
+            holds &= is_so_within(limit)
+    return holds
 
 
 def rhythm_days(follow_up: FollowUpConfig, response_hours: float | None) -> float:
@@ -165,66 +211,75 @@ def rhythm_days(follow_up: FollowUpConfig, response_hours: float | None) -> floa
     return min(max(days, follow_up.least_days), follow_up.most_days)
 
 
-def applies(when: WhenConfig, found: Situation) -> bool:
-    """Whether everything that a rule asks for holds."""
-    for criterion in CRITERIA:
-        wanted: tuple[State, ...] | None = getattr(when, criterion)
-        if wanted is not None and (
-            found.states[criterion] not in wanted
-            or (found.states[criterion] == "unknown" and criterion not in found.askable)
-        ):
-            return False
-    flags = (
-        (when.hard_failed, bool(found.failed)),
-        (when.over_threshold, found.over_threshold),
-        (when.colleague_decides, found.decider is not None),
-    )
-    if any(wanted is not None and wanted != is_so for wanted, is_so in flags):
-        return False
-    if when.unanswered_least is not None and found.unanswered < when.unanswered_least:
-        return False
-    wrote = found.wrote if found.wrote_last else None
-    within = (
-        (when.wrote_last_within_days, wrote),
-        (when.approached_within_days, found.approached),
-        (when.called_within_days, found.called),
-    )
-    return all(days is None or (done is not None and done.days <= days) for days, done in within)
+def _days(rule: ActionRule, found: Situations, follow_up: FollowUpConfig) -> pa.Array:
+    """When to get in touch (date32): after the rest or the lead's rhythm since our last approach, today where they wait."""
+    facts, approached = found.facts, found.approached
+    as_of = facts.instants()
+    if rule.action == LEAVE:
+        waits, rests = approached.there, np.full(len(facts), _microseconds(rule.rest_days))
+    else:
+        waits, rests = approached.there & ~found.wrote_last, _rhythms(facts, follow_up)
+    instants = np.where(waits, later(as_of - approached.age_us, rests, least=as_of), as_of)
+    return days_of(instants, facts.known("as_of"), facts.zone)
 
 
-def _after(done: Act | None, as_of: datetime, days: float) -> datetime:
-    """So many days after an act, and never before as_of."""
-    if done is None:
-        return as_of
-    try:
-        return max(as_of, as_of - timedelta(microseconds=done.age_us) + timedelta(days=days))
-    except OverflowError:
-        return as_of
+def _rhythms(facts: Facts, follow_up: FollowUpConfig) -> Ints:
+    """Microseconds to leave each lead for an answer."""
+    hours, which = np.unique(facts.number("response_hours"), return_inverse=True)
+    known = (None if np.isnan(one) else float(one) for one in hours)
+    return np.array([_microseconds(rhythm_days(follow_up, one)) for one in known], np.int64)[which]
 
 
-def _cause(
-    rule: ActionRule, found: Situation, until: date | None, as_of: datetime | None, zone: ZoneInfo
-) -> str:
-    def day(done: Act | None) -> str:
-        return "a day that is not known" if done is None or as_of is None else f"{done.on(as_of, zone)}"
+def _microseconds(days: float) -> int:
+    return timedelta(days=days) // timedelta(microseconds=1)
 
-    def named(state: State) -> str:
-        return ", ".join(name for name in CRITERIA if found.states[name] == state) or "none"
 
-    asked = ", ".join(name for name in CRITERIA if name in found.askable and found.states[name] == "unknown")
-    criteria = f"met: {named('met')}" + (f"; still unknown: {asked}" if asked else "")
-    return rule.because.format(
-        approached_on=day(found.approached),
-        called_on=day(found.called),
-        wrote_on=day(found.wrote),
-        rest_until="a day that is not known" if until is None else f"{until}",
-        colleague=found.decider or "nobody else",
-        criteria=criteria,
-        failed=", ".join(found.failed) or "none",
-        met=named("met"),
-        unknown=named("unknown"),
-        price="an unknown price" if found.price is None else shown(found.price),
-        probability=f"{found.probability:.1%}",
-        threshold=f"{found.threshold:.1%}",
-        unanswered=found.unanswered,
-    )
+def _causes(rule: ActionRule, found: Situations, until: pa.Array) -> pa.Array:
+    """The rule's cause for each lead, its places filled."""
+    facts = found.facts
+    size = len(facts)
+
+    def day(done: Acts) -> pa.Array:
+        return facts.days_of(done).cast(pa.string()).fill_null(_NO_DAY)
+
+    def named(state: State) -> pa.Array:
+        return found.by_states(lambda states: _named(states, state))
+
+    fillers: Mapping[str, Callable[[], pa.Array | str]] = {
+        "approached_on": lambda: day(found.approached),
+        "called_on": lambda: day(found.called),
+        "wrote_on": lambda: day(found.wrote),
+        "rest_until": lambda: until.cast(pa.string()).fill_null(_NO_DAY),
+        "colleague": lambda: where(found.someone_decides, colleague(facts), "nobody else"),
+        "criteria": lambda: found.by_states(lambda states: _summary(states, found.askable)),
+        "failed": lambda: found.by_states(lambda states: failing(states, found.hard) or "none"),
+        "met": lambda: named(MET),
+        "unknown": lambda: named(UNKNOWN),
+        "price": lambda: told_numbers(facts.number("price"), shown).fill_null("an unknown price"),
+        "probability": lambda: percents(found.probability),
+        "threshold": lambda: f"{found.threshold:.1%}",
+        "unanswered": lambda: pa.array(found.unanswered).cast(pa.string()),
+    }
+    parts: list[pa.Array | str] = [pa.repeat("", size)]
+    for literal, place, _, _ in string.Formatter().parse(rule.because):
+        parts += [literal] if place is None else [literal, fillers[place]()]
+    return sentence(*parts)
+
+
+def percents(values: Floats) -> pa.Array:
+    """Probabilities as a share in a hundred, with one decimal (string)."""
+    return told_numbers(values, lambda one: f"{one:.1%}")
+
+
+def failing(states: Mapping[str, State], hard: Sequence[str], between: str = ", ", after: str = "") -> str:
+    """The hard criteria that are not met, by name; empty for none."""
+    return between.join(f"{name}{after}" for name in hard if states[name] == NOT_MET)
+
+
+def _named(states: Mapping[str, State], state: State) -> str:
+    return ", ".join(name for name in CRITERIA if states[name] == state) or "none"
+
+
+def _summary(states: Mapping[str, State], askable: frozenset[str]) -> str:
+    asked = ", ".join(name for name in CRITERIA if name in askable and states[name] == UNKNOWN)
+    return f"met: {_named(states, MET)}" + (f"; still unknown: {asked}" if asked else "")

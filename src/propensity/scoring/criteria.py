@@ -1,31 +1,47 @@
-"""The five criteria as pure rules over what is known of a lead: met, not met or unknown, with evidence and its date.
+"""The five criteria as pure rules over what is known of leads: met, not met or unknown, with evidence and its date.
 
-Each rule takes one row of `scoring.facts.lead_facts` (a mapping) and gives a `Judgement`. Null means unknown, and unknown
-is never a failure.
+Each rule is a table of cases over a batch of `scoring.facts.lead_facts`, of which the first that holds for a lead decides.
+Null means unknown, and unknown is never a failure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
-from propensity.scoring.facts import Observed
-from propensity.scoring.lastacts import AGE_DIGITS, SEPARATOR
+import numpy as np
+import pyarrow as pa
+
+from propensity.scoring.columns import (
+    DAY_US,
+    Acts,
+    Facts,
+    Flags,
+    filled,
+    joined,
+    plain,
+    scattered,
+    sentence,
+    told,
+    told_numbers,
+    where,
+)
 from propensity.scoring.reasons import shown
 
 if TYPE_CHECKING:
     from propensity.config import Config
     from propensity.config.qualify import State
+    from propensity.scoring.facts import Observed
 
-CRITERIA = ("fit", "budget", "authority", "need", "dialogue")
+CRITERIA: tuple[str, ...] = ("fit", "budget", "authority", "need", "dialogue")
 MET: State = "met"
 NOT_MET: State = "not met"
 UNKNOWN: State = "unknown"
-DAY_US = 86_400_000_000
-_LONGEST = 80
+ALL_STATES: tuple[State, ...] = (UNKNOWN, MET, NOT_MET)
+"""A state's code is its place here."""
 PARTS = {
     "industry": ("industry", ("account_industry",)),
     "country": ("country", ("account_country", "country")),
@@ -37,43 +53,48 @@ PARTS = {
 _KINDS = {"stated": "stated", "quote": "was quoted"}
 
 Row = Mapping[str, Any]
+Codes = np.ndarray[Any, np.dtype[np.int8]]
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """One criterion of one lead.
+@dataclass(frozen=True)
+class Case:
+    """One line of a criterion's table.
 
     Attributes
     ----------
+    holds
+        For which leads, (leads,).
     state
-        met, not met or unknown.
-    evidence
-        The fact behind it, in words; None where nothing is known.
-    on
-        The day of that fact in the zone of the data; None for what has no day.
+        What the criterion is then.
+    says
+        The evidence: the words, or what makes them for the leads that the case decides.
+    dated
+        The column of the act behind it, whose day is that of the evidence; None for what has no day.
     """
 
+    holds: Flags
     state: State
-    evidence: str | None = None
-    on: date | None = None
+    says: str | Callable[[Facts], pa.Array]
+    dated: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One act: its age at as_of in microseconds, its kind and its channel (empty where not told)."""
+@dataclass(frozen=True)
+class Judged:
+    """The criteria of a batch: criterion to an array, (leads,).
 
-    age_us: int
-    kind: str
-    channel: str
+    Attributes
+    ----------
+    states
+        Codes: places in ALL_STATES (int8).
+    evidence
+        The fact behind it, in words (string); null where nothing is known.
+    on
+        The day of that fact in the zone of the data (date32); null for what has no day.
+    """
 
-    @property
-    def days(self) -> float:
-        """Age in days."""
-        return self.age_us / DAY_US
-
-    def on(self, as_of: datetime, zone: ZoneInfo) -> date:
-        """The day it happened, in the zone."""
-        return day_of(as_of - timedelta(microseconds=self.age_us), zone)
+    states: Mapping[str, Codes]
+    evidence: Mapping[str, pa.Array]
+    on: Mapping[str, pa.Array]
 
 
 class Judge:
@@ -91,153 +112,216 @@ class Judge:
         self._rules = config.qualification
         self._types = config.features.types
         self._seen = seen
-        self._zone = config.data.zone
-        self._unknown = seen.why_unknown()
-        rules: dict[str, Callable[[Row], Judgement]] = {
+        self.zone = config.data.zone
+        unknown = seen.why_unknown()
+        rules: dict[str, Callable[[Facts], list[Case]]] = {
             "fit": self.fit,
             "budget": self.budget,
             "authority": self.authority,
             "need": self.need,
             "dialogue": self.dialogue,
         }
-        self._judged = {name: rule for name, rule in rules.items() if name not in self._unknown}
+        self._judged = {name: rule for name, rule in rules.items() if name not in unknown}
         self.hard = tuple(name for name in CRITERIA if getattr(self._rules, name).hard)
 
-    def all(self, row: Row) -> dict[str, Judgement]:
-        """Every criterion; one that the tables cannot tell is unknown."""
+    def facts(self, table: pa.Table) -> Facts:
+        """A batch of `scoring.facts.lead_facts`, with its days in the zone of the data."""
+        return Facts(table, self.zone)
+
+    def states(self, facts: Facts) -> dict[str, Codes]:
+        """Criterion to the code of its state, (leads,); a criterion that the tables cannot tell is unknown."""
+        unknown = np.full(len(facts), ALL_STATES.index(UNKNOWN), np.int8)
         return {
-            name: self._judged[name](row) if name in self._judged else Judgement(UNKNOWN) for name in CRITERIA
+            name: _states(cases := self._judged[name](facts), _first(cases))
+            if name in self._judged
+            else unknown
+            for name in CRITERIA
         }
 
-    def failed(self, found: Mapping[str, Judgement]) -> tuple[str, ...]:
-        """The hard criteria that are not met."""
-        return tuple(name for name in self.hard if found[name].state == NOT_MET)
+    def all(self, facts: Facts) -> Judged:
+        """Every criterion, with its evidence."""
+        unknown = np.full(len(facts), ALL_STATES.index(UNKNOWN), np.int8)
+        states: dict[str, Codes] = dict.fromkeys(CRITERIA, unknown)
+        evidence: dict[str, pa.Array] = dict.fromkeys(CRITERIA, pa.nulls(len(facts), pa.string()))
+        on: dict[str, pa.Array] = dict.fromkeys(CRITERIA, pa.nulls(len(facts), pa.date32()))
+        for name, rule in self._judged.items():
+            cases = rule(facts)
+            first = _first(cases)
+            states[name] = _states(cases, first)
+            evidence[name], on[name] = _evidence(cases, first, facts)
+        return Judged(states, evidence, on)
 
-    def fit(self, row: Row) -> Judgement:
+    def failed(self, states: Mapping[str, Codes]) -> Flags:
+        """Where a hard criterion is not met."""
+        none = np.zeros(len(states[CRITERIA[0]]), np.bool_)
+        return reduce(or_, (is_in(states[name], NOT_MET) for name in self.hard), none)
+
+    def fit(self, facts: Facts) -> list[Case]:
         """Met where every part is, not met where one is not; else unknown."""
-        parts = {part: row[f"fits_{part}"] for part in self._seen.fit}
-        failing = [part for part, fits in parts.items() if fits == 0]
-        if failing:
-            return Judgement(NOT_MET, f"{_told(row, failing)}: not our ideal customer")
-        known = [part for part, fits in parts.items() if fits == 1]
-        if len(known) == len(parts):
-            return Judgement(MET, _told(row, known))
-        missing = ", ".join(PARTS[part][0] for part in parts if part not in known)
-        return Judgement(UNKNOWN, f"{missing} unknown")
+        fits = {part: facts.number(f"fits_{part}") for part in self._seen.fit}
+        every = np.ones(len(facts), np.bool_)
 
-    def budget(self, row: Row) -> Judgement:
+        def told_of(value: int, after: str = "") -> Callable[[Facts], pa.Array]:
+            def say(some: Facts) -> pa.Array:
+                parts = (
+                    where(some.number(f"fits_{part}") == value, _part(some, part)) for part in self._seen.fit
+                )
+                return sentence(joined(", ", *parts), after)
+
+            return say
+
+        def missing(some: Facts) -> pa.Array:
+            parts = (
+                where(some.number(f"fits_{part}") != 1, pa.scalar(PARTS[part][0])) for part in self._seen.fit
+            )
+            return sentence(joined(", ", *parts), " unknown")
+
+        return [
+            Case(reduce(or_, (one == 0 for one in fits.values()), ~every), NOT_MET, told_of(0, ": not our ideal customer")),
+            Case(np.logical_and.reduce([every, *(one == 1 for one in fits.values())]), MET, told_of(1)),
+            Case(every, UNKNOWN, missing),
+        ]  # fmt: skip
+
+    def budget(self, facts: Facts) -> list[Case]:
         """The last amount that was stated or quoted against the price; where there is none, the revenue."""
-        rule, price, amount = self._rules.budget, row["price"], row["amount"]
-        fact = act(row["last_budget"])
-        if price is None:
-            return Judgement(UNKNOWN, "the price is unknown")
-        if fact is not None:
-            on = self._day(fact, row)
-            if amount is None:
-                return Judgement(UNKNOWN, "the last amount is in a currency without a rate", on)
-            said = _KINDS.get(fact.kind, "has")
-            reaches = amount >= rule.least_share * price
-            return Judgement(
-                MET if reaches else NOT_MET, f"{said} {shown(amount)}; the price is {shown(price)}", on
-            )
-        revenue = row["account_annual_revenue"]
-        if not self._seen.revenue or revenue is None or rule.revenue_times_price is None:
-            return Judgement(UNKNOWN, "no stated or quoted amount is known")
-        told = f"no amount is known; revenue {shown(revenue)} a year, the price is {shown(price)}"
-        if revenue < price:
-            return Judgement(NOT_MET, told)
-        return Judgement(MET if revenue >= rule.revenue_times_price * price else UNKNOWN, told)
+        rule, price, amount = self._rules.budget, facts.number("price"), facts.number("amount")
+        fact = facts.acts("last_budget").there
+        revenue, times = facts.number("account_annual_revenue"), rule.revenue_times_price
+        every = np.ones(len(facts), np.bool_)
+        silent = every if not self._seen.revenue or times is None else np.isnan(revenue)
+        return [
+            Case(np.isnan(price), UNKNOWN, "the price is unknown"),
+            Case(fact & np.isnan(amount), UNKNOWN, "the last amount is in a currency without a rate", "last_budget"),
+            Case(fact & (amount >= rule.least_share * price), MET, _amount, "last_budget"),
+            Case(fact, NOT_MET, _amount, "last_budget"),
+            Case(silent, UNKNOWN, "no stated or quoted amount is known"),
+            Case(revenue < price, NOT_MET, _revenue),
+            Case(revenue >= (times or 0) * price, MET, _revenue),
+            Case(every, UNKNOWN, _revenue),
+        ]  # fmt: skip
 
-    def authority(self, row: Row) -> Judgement:
+    def authority(self, facts: Facts) -> list[Case]:
         """The lead's own title, else that of someone else at the account, who is named."""
-        has, title = row["has_authority"], plain(row["title"])
-        if has == 1:
-            return Judgement(MET, f"title: {title}")
-        if self._rules.authority.colleagues and row["others_decide"]:
-            return Judgement(MET, f"not by title, but at the company: {colleague(row)}")
-        if has is None:
-            return Judgement(UNKNOWN, "the title is unknown")
-        return Judgement(NOT_MET, f"title: {title}; nobody else at the company is known to decide")
+        has, others = facts.number("has_authority"), facts.number("others_decide")
+        every = np.ones(len(facts), np.bool_)
+        beside = (others > 0) & self._rules.authority.colleagues
+        return [
+            Case(has == 1, MET, lambda some: sentence("title: ", _title(some))),
+            Case(beside, MET, lambda some: sentence("not by title, but at the company: ", colleague(some))),
+            Case(np.isnan(has), UNKNOWN, "the title is unknown"),
+            Case(every, NOT_MET, lambda some: sentence(
+                "title: ", _title(some), "; nobody else at the company is known to decide"
+            )),
+        ]  # fmt: skip
 
-    def need(self, row: Row) -> Judgement:
+    def need(self, facts: Facts) -> list[Case]:
         """An act that speaks of buying, young enough; unknown for who has not acted at all."""
-        rule, last = self._rules.need, act(row["last_intent"])
-        if last is not None and last.age_us <= rule.within_days * DAY_US:
-            return Judgement(MET, self.phrase(last), self._day(last, row))
-        if last is not None:
-            return Judgement(
-                NOT_MET, f"{self.phrase(last)}, longer than {rule.within_days} days ago", self._day(last, row)
-            )
-        inbound = act(row["last_inbound"])
-        if inbound is None:
-            return Judgement(UNKNOWN, "has not acted so far")
-        return Judgement(
-            NOT_MET, f"last {self.phrase(inbound)}; never a sign of buying", self._day(inbound, row)
-        )
+        days, last = self._rules.need.within_days, facts.acts("last_intent")
+        every = np.ones(len(facts), np.bool_)
+        return [
+            Case(_young(last, days), MET, self._saying("last_intent"), "last_intent"),
+            Case(last.there, NOT_MET, self._saying("last_intent", after=_long_ago(days)), "last_intent"),
+            Case(~facts.known("last_inbound"), UNKNOWN, "has not acted so far"),
+            Case(every, NOT_MET, self._saying("last_inbound", "last ", "; never a sign of buying"), "last_inbound"),
+        ]  # fmt: skip
 
-    def dialogue(self, row: Row) -> Judgement:
+    def dialogue(self, facts: Facts) -> list[Case]:
         """An answer after we got in touch, or a meeting; unknown for whom we never approached."""
-        rule, last = self._rules.dialogue, act(row["last_answer"])
-        if last is not None:
-            young = rule.within_days is None or last.age_us <= rule.within_days * DAY_US
-            told = (
-                self.phrase(last)
-                if young
-                else f"{self.phrase(last)}, longer than {rule.within_days} days ago"
-            )
-            return Judgement(MET if young else NOT_MET, told, self._day(last, row))
-        ours = act(row["last_outbound"])
-        if ours is None:
-            return Judgement(UNKNOWN, "we have not been in touch so far")
-        return Judgement(NOT_MET, "has not answered us so far", self._day(ours, row))
+        days, last = self._rules.dialogue.within_days, facts.acts("last_answer")
+        every = np.ones(len(facts), np.bool_)
+        return [
+            Case(last.there if days is None else _young(last, days), MET, self._saying("last_answer"), "last_answer"),
+            Case(last.there, NOT_MET, self._saying("last_answer", after=_long_ago(days)), "last_answer"),
+            Case(~facts.known("last_outbound"), UNKNOWN, "we have not been in touch so far"),
+            Case(every, NOT_MET, "has not answered us so far", "last_outbound"),
+        ]  # fmt: skip
 
-    def phrase(self, done: Act) -> str:
-        """An act in a rep's words."""
-        known = self._types.get(done.kind)
-        return known.phrase if known is not None else plain(done.kind.replace("_", " "))
+    def phrases(self, done: Acts) -> pa.Array:
+        """Acts in a rep's words; null where there is none."""
+        return done.told(lambda kind, _: self.phrase(kind))
 
-    def _day(self, done: Act, row: Row) -> date:
-        return done.on(row["as_of"], self._zone)
+    def phrase(self, kind: str) -> str:
+        """A kind of act in a rep's words."""
+        known = self._types.get(kind)
+        return known.phrase if known is not None else plain(kind.replace("_", " "))
 
-
-def day_of(instant: datetime, zone: ZoneInfo) -> date:
-    """The day of an instant in a zone; that of UTC where the calendar ends before the zone's day."""
-    try:
-        return instant.astimezone(zone).date()
-    except OverflowError:
-        return instant.date()
+    def _saying(self, name: str, before: str = "", after: str = "") -> Callable[[Facts], pa.Array]:
+        return lambda some: sentence(before, self.phrases(some.acts(name)), after)
 
 
-def act(packed: str | None) -> Act | None:
-    """Read what `scoring.facts` packed."""
-    if packed is None:
-        return None
-    _, kind, channel = [*packed.split(SEPARATOR), "", ""][:3]
-    return Act(int(packed[:AGE_DIGITS]), kind, channel)
+def is_in(codes: Codes, *states: State) -> Flags:
+    """Where a criterion is in one of these states."""
+    return np.isin(codes, [ALL_STATES.index(state) for state in states])
 
 
-def colleague(row: Row, who: str = "colleague") -> str:
+def state_names(codes: Codes) -> pa.Array:
+    """Codes as the states' names (string)."""
+    return pa.array(ALL_STATES, pa.string()).take(pa.array(codes))
+
+
+def colleague(facts: Facts, who: str = "colleague") -> pa.Array:
     """Someone else at the account by name and title; in general words where nobody may be named."""
-    if row[f"{who}_id"] is None:
-        return "someone who asked not to be contacted"
-    name = plain(row[f"{who}_name"]) or f"lead {plain(row[f'{who}_id'])}"
-    title = plain(row[f"{who}_title"])
-    return f"{name} ({title})" if title else name
+    lead, name, title = (facts.text(f"{who}_{part}") for part in ("id", "name", "title"))
+    called = where(filled(name), name, sentence("lead ", lead))
+    titled = where(filled(title), sentence(called, " (", title, ")"), called)
+    return where(facts.known(f"{who}_id"), titled, "someone who asked not to be contacted")
 
 
-def plain(text: str | None) -> str:
-    """A value from outside as part of a sentence: one line, only signs that can be seen, not too long; empty for null."""
-    if text is None:
-        return ""
-    line = text if text.isprintable() else "".join(sign if sign.isprintable() else " " for sign in text)
-    line = " ".join(line.split())
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+def _first(cases: Sequence[Case]) -> Codes:
+    """The place of the first case that holds for each lead; the last always does."""
+    return np.select([case.holds for case in cases], range(len(cases)), len(cases) - 1).astype(np.int8)
 
 
-def _told(row: Row, parts: list[str]) -> str:
-    told: list[str] = []
-    for part in parts:
-        word, columns = PARTS[part]
-        value = next((row[column] for column in columns if row[column] is not None), None)
-        told.append(f"{word} {shown(value) if isinstance(value, float) else plain(value)}")
-    return ", ".join(told)
+def _states(cases: Sequence[Case], first: Codes) -> Codes:
+    return np.array([ALL_STATES.index(case.state) for case in cases], np.int8)[first]
+
+
+def _evidence(cases: Sequence[Case], first: Codes, facts: Facts) -> tuple[pa.Array, pa.Array]:
+    """What was found in words, and its day, of each lead."""
+    words: list[tuple[Any, pa.Array]] = []
+    days: list[tuple[Any, pa.Array]] = []
+    for place, case in enumerate(cases):
+        rows = np.flatnonzero(first == place)
+        if not len(rows):
+            continue
+        some = facts.of(rows)
+        said = pa.repeat(case.says, len(rows)) if isinstance(case.says, str) else case.says(some)
+        words.append((rows, said))
+        if case.dated is not None:
+            days.append((rows, some.days_of(some.acts(case.dated))))
+    return scattered(words, len(facts), pa.string()), scattered(days, len(facts), pa.date32())
+
+
+def _young(done: Acts, days: int) -> Flags:
+    return done.there & (done.age_us <= days * DAY_US)
+
+
+def _long_ago(days: int | None) -> str:
+    return f", longer than {days} days ago"
+
+
+def _amount(facts: Facts) -> pa.Array:
+    said = facts.acts("last_budget").told(lambda kind, _: _KINDS.get(kind, "has"))
+    amount, price = (told_numbers(facts.number(name), shown) for name in ("amount", "price"))
+    return sentence(said, " ", amount, "; the price is ", price)
+
+
+def _revenue(facts: Facts) -> pa.Array:
+    revenue, price = (told_numbers(facts.number(name), shown) for name in ("account_annual_revenue", "price"))
+    return sentence("no amount is known; revenue ", revenue, " a year, the price is ", price)
+
+
+def _title(facts: Facts) -> pa.Array:
+    return facts.text("title").fill_null("")
+
+
+def _part(facts: Facts, part: str) -> pa.Array:
+    """A part of the ideal customer, and what the lead's is."""
+    word, columns = PARTS[part]
+    value: Any = None
+    for name in columns:
+        column = facts.column(name)
+        is_text = pa.types.is_string(column.type) or pa.types.is_null(column.type)
+        one = facts.text(name) if is_text else told(column, shown)
+        value = one if value is None else value.fill_null(one)
+    return sentence(word, " ", value.fill_null(""))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,13 +15,14 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from propensity.config.qualify import LEAVE, NURTURE, REFERRAL
-from propensity.scoring.actions import Situation, first_rule, next_action, situation
+from propensity.scoring.actions import Situations, failing, first_rules, next_actions, percents
 from propensity.scoring.causes import LEFT_ALONE, NURTURED, REFERRAL_SOURCE
-from propensity.scoring.criteria import CRITERIA, Judge, Judgement, Row, act
+from propensity.scoring.columns import Facts, Floats, filled, joined, scattered, sentence, where
+from propensity.scoring.criteria import ALL_STATES, CRITERIA, MET, NOT_MET, UNKNOWN, Judge, state_names
 from propensity.scoring.facts import Observed, lead_facts, observed
 from propensity.scoring.gate import positions
-from propensity.scoring.opening import opening
-from propensity.scoring.segments import arm, interest, places, segment
+from propensity.scoring.opening import openings
+from propensity.scoring.segments import arm, interests, segments
 from propensity.timeline.snapshots import SPINE
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from propensity.config import Config
     from propensity.features.ranges import Ranges
+    from propensity.scoring.criteria import Codes
     from propensity.scoring.score import ScoredParts
     from propensity.sources.canonical import Canonical
 
@@ -43,7 +44,7 @@ _STATES = tuple((f"criterion_{name}", pa.string()) for name in CRITERIA)
 _EVIDENCE = tuple(
     column for name in CRITERIA for column in ((f"{name}_evidence", pa.string()), (f"{name}_on", pa.date32()))
 )
-_SCHEMA = pa.schema(
+DECIDED = pa.schema(
     [
         ("lead_id", pa.string()), ("verdict", pa.string()), ("verdict_because", pa.string()), *_STATES, *_EVIDENCE,
         ("next_action", pa.string()), ("action_because", pa.string()), ("follow_up_on", pa.date32()),
@@ -58,9 +59,8 @@ LIST_MORE = (
     *SCORE_MORE, "verdict_because", *(name for name, _ in _EVIDENCE), "action_because", "follow_up_on", "channel", "opening",
 )  # fmt: skip
 """What a listed lead shows."""
-FILE = tuple(name for name in _SCHEMA.names if name not in ("gated", "off_list", "segment", "topic", "arm"))
+FILE = tuple(name for name in DECIDED.names if name not in ("gated", "off_list", "segment", "topic", "arm"))
 """The file beside the scores: each criterion with its evidence and date."""
-_SLICE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def qualify(
         The scored leads in ranges, where they were scored range by range.
     """
     engine, config, seen = canonical.engine, canonical.config, observed(canonical)
-    decide = _Decisions(config, seen)
+    decide = Decisions(config, seen)
     kept = Path(tempfile.mkdtemp(prefix="qualify-", dir=parts.scores.parent))
     for name in ("known", "facts", "decided"):
         (kept / name).mkdir()
@@ -150,7 +150,7 @@ def qualify(
     eligible = [np.zeros(0)]
     for number, batch in enumerate(engine.stream(joined, config.lists.batch_rows)):
         table = pa.Table.from_batches([batch])
-        eligible.append(np.array(decide.eligible(table)))
+        eligible.append(decide.eligible(table))
         pq.write_table(table, kept / "facts" / f"{number:06d}.parquet", compression="lz4")
     threshold = threshold_of(config, np.concatenate(eligible), capacity)
     for path in sorted((kept / "facts").glob("*.parquet")):
@@ -200,125 +200,101 @@ def threshold_of(config: Config, eligible: np.ndarray[Any, Any], capacity: int |
     )
 
 
-class _Decisions:
-    """Turns rows of facts into rows of decisions, and counts the states."""
+class Decisions:
+    """Turns batches of facts into batches of decisions, and counts the states."""
 
     def __init__(self, config: Config, seen: Observed) -> None:
-        self._rules, self._zone = config.qualification, config.data.zone
+        self._rules = config.qualification
         self._judge = Judge(config, seen)
         self._askable = frozenset(CRITERIA) - seen.why_unknown().keys()
-        self._counts = {name: Counter[str]({"met": 0, "not met": 0, "unknown": 0}) for name in CRITERIA}
+        self._leaves = pa.array([OFF_LIST.get(rule.action) for rule in self._rules.actions], pa.string())
+        self._counts = {name: np.zeros(len(ALL_STATES), np.int64) for name in CRITERIA}
 
-    def eligible(self, table: pa.Table) -> list[float]:
+    def eligible(self, table: pa.Table) -> Floats:
         """The probabilities of the leads that could be called if their probability were high enough."""
-        found: list[float] = []
-        for row in (row for rows in _slices(table.filter(pc.is_null(table["gated"]))) for row in rows):
-            judged = self._judge.all(row)
-            if not self._judge.failed(judged) and self._off_list(self._situation(row, judged, 0.0)) is None:
-                found.append(row["probability"])
-        return found
+        facts = self._judge.facts(table.filter(pc.is_null(table["gated"])))
+        found = self._situations(facts, self._judge.states(facts), 0.0)
+        stays = pc.is_null(self._off_list(found)).to_numpy(zero_copy_only=False)
+        return found.probability[stays & ~found.failed]
 
     def table(self, table: pa.Table, threshold: Threshold) -> pa.Table:
         """Decide for a batch."""
-        slices = [
-            pa.Table.from_pylist([self._row(row, threshold) for row in rows], schema=_SCHEMA)
-            for rows in _slices(table)
-        ]
-        return pa.concat_tables(slices) if slices else _SCHEMA.empty_table()
+        facts = self._judge.facts(table)
+        judged, at = self._judge.all(facts), threshold.probability
+        for name, codes in judged.states.items():
+            self._counts[name] += np.bincount(codes, minlength=len(ALL_STATES))
+        found = self._situations(facts, judged.states, at)
+        is_prospect = found.over_threshold & ~found.failed
+        decided = {
+            "lead_id": facts.column("lead_id"),
+            "verdict": where(is_prospect, PROSPECT, NO_PROSPECT),
+            "verdict_because": _whys(found),
+            **{f"criterion_{name}": state_names(codes) for name, codes in judged.states.items()},
+            **{f"{name}_evidence": words for name, words in judged.evidence.items()},
+            **{f"{name}_on": days for name, days in judged.on.items()},
+            "channel": facts.column("channel"),
+            "origin": _origins(facts),
+            "position": facts.column("position"),
+            "gated": facts.column("gated"),
+        }
+        # Nothing is to be done about whom the gate removes: what is not given is null.
+        rows = np.flatnonzero(~facts.known("gated"))
+        for name, part in self._open(found.of(rows), threshold).items():
+            decided[name] = scattered([(rows, part)], len(facts), DECIDED.field(name).type)
+        return pa.table(
+            [decided[name].cast(DECIDED.field(name).type) for name in DECIDED.names], schema=DECIDED
+        )
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Criterion to state to leads decided so far."""
-        return {name: dict(found) for name, found in self._counts.items()}
-
-    def _row(self, row: Row, threshold: Threshold) -> dict[str, Any]:
-        judged = self._judge.all(row)
-        for name, one in judged.items():
-            self._counts[name][one.state] += 1
-        failed, at = self._judge.failed(judged), threshold.probability
-        decided = {
-            "lead_id": row["lead_id"],
-            "verdict": NO_PROSPECT if failed or row["probability"] < at else PROSPECT,
-            "verdict_because": _why(failed, row["probability"], at),
-            **{f"criterion_{name}": one.state for name, one in judged.items()},
-            **{f"{name}_evidence": one.evidence for name, one in judged.items()},
-            **{f"{name}_on": one.on for name, one in judged.items()},
-            "channel": row["channel"],
-            "origin": _origin(row),
-            "position": row["position"],
-            "gated": row["gated"],
+        shown = (MET, NOT_MET, UNKNOWN)
+        return {
+            name: {state: int(found[ALL_STATES.index(state)]) for state in shown}
+            for name, found in self._counts.items()
         }
-        # Nothing is to be done about whom the gate removes: what is not given is null.
-        return decided if row["gated"] is not None else {**decided, **self._open(row, judged, threshold)}
 
-    def _open(self, row: Row, judged: Mapping[str, Judgement], threshold: Threshold) -> dict[str, Any]:
-        """What to do about a lead that may be called or written to."""
-        found = self._situation(row, judged, threshold.probability)
-        does = next_action(
-            found,
-            self._rules.actions,
-            self._rules.follow_up,
-            response_hours=row["response_hours"],
-            as_of=row["as_of"],
-            zone=self._zone,
-        )
-        # Whom the capacity leaves out is ranked all the same, and counted as beyond the capacity.
-        by_capacity = threshold.by == "capacity" and not found.over_threshold
-        leaves = self._off_list(replace(found, threshold=0.0)) if by_capacity else OFF_LIST.get(does.action)
-        rules = self._rules.nurture
+    def _open(self, found: Situations, threshold: Threshold) -> dict[str, pa.Array]:
+        """What to do about leads that may be called or written to."""
+        does = next_actions(found, self._rules.actions, self._rules.follow_up)
+        leaves = self._off_list(found)
+        if threshold.by == "capacity":
+            # Whom the capacity leaves out is ranked all the same, and counted as beyond the capacity.
+            leaves = where(found.over_threshold, leaves, self._off_list(replace(found, threshold=0.0)))
+        facts, rules = found.facts, self._rules.nurture
+        leads = facts.column("lead_id").to_pylist()
         return {
             "next_action": does.action,
             "action_because": does.because,
             "follow_up_on": does.on,
-            "opening": opening(row, self._judge, self._zone),
-            "segment": segment(places(row, self._judge), rules),
-            "topic": interest(row, self._judge),
-            "arm": arm(row["lead_id"], rules.arms, rules.salt),
+            "opening": openings(facts, self._judge),
+            "segment": segments(facts, self._judge, rules),
+            "topic": interests(facts, self._judge),
+            "arm": pa.array([arm(lead, rules.arms, rules.salt) for lead in leads], pa.string()),
             "off_list": leaves,
         }
 
-    def _situation(self, row: Row, judged: Mapping[str, Judgement], threshold: float) -> Situation:
-        return situation(
-            row,
-            {name: one.state for name, one in judged.items()},
-            failed=self._judge.failed(judged),
-            askable=self._askable,
-            probability=row["probability"],
-            threshold=threshold,
+    def _situations(self, facts: Facts, states: Mapping[str, Codes], threshold: float) -> Situations:
+        return Situations(
+            facts, states, self._judge.hard, self._askable, facts.number("probability"), threshold
         )
 
-    def _off_list(self, found: Situation) -> str | None:
-        return OFF_LIST.get(first_rule(found, self._rules.actions).action)
+    def _off_list(self, found: Situations) -> pa.Array:
+        """The cause under which the next action takes a lead off the list (string); null where it does not."""
+        return self._leaves.take(pa.array(first_rules(found, self._rules.actions)))
 
 
-def _why(failed: tuple[str, ...], probability: float, threshold: float) -> str:
-    reasons = [f"{name} not met" for name in failed]
-    if probability < threshold:
-        reasons.append(f"probability {probability:.1%} is below {threshold:.1%}")
-    return (
-        "; ".join(reasons)
-        or f"probability {probability:.1%}, threshold {threshold:.1%}; no hard criterion failed"
-    )
+def _whys(found: Situations) -> pa.Array:
+    """Why a verdict is what it is."""
+    failed = found.by_states(lambda states: failing(states, found.hard, "; ", " not met"))
+    chance, at = percents(found.probability), f"{found.threshold:.1%}"
+    under = where(~found.over_threshold, sentence("probability ", chance, " is below ", at))
+    none = sentence("probability ", chance, ", threshold ", at, "; no hard criterion failed")
+    reasons = joined("; ", where(filled(failed), failed), under)
+    return where(filled(reasons), reasons, none)
 
 
-def _origin(row: Row) -> str:
+def _origins(facts: Facts) -> pa.Array:
     """Offline: an offline source, and never an act of the lead's own on the web."""
-    if act(row["last_web"]) is not None or row["source_is_offline"] == 0:
-        return ONLINE
-    return OFFLINE if row["source_is_offline"] == 1 else ORIGIN_UNKNOWN
-
-
-def _slices(table: pa.Table) -> Iterator[list[Row]]:
-    """Rows as mappings; a few thousand at a time, since they are many times as large as in Arrow."""
-    names = table.column_names
-    for start in range(0, table.num_rows, _SLICE):
-        columns = [_values(column.combine_chunks()) for column in table.slice(start, _SLICE).columns]
-        yield [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
-def _values(column: pa.Array) -> list[Any]:
-    """A column's values; instants, which are slow to make and mostly alike, are made once each."""
-    if not pa.types.is_timestamp(column.type):
-        return column.to_pylist()
-    encoded = column.dictionary_encode()
-    instants = encoded.dictionary.to_pylist()
-    return [None if place is None else instants[place] for place in encoded.indices.to_pylist()]
+    offline = facts.number("source_is_offline")
+    unknown = where(offline == 1, OFFLINE, pa.repeat(ORIGIN_UNKNOWN, len(facts)))
+    return where(facts.known("last_web") | (offline == 0), ONLINE, unknown)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from propensity.scoring.answers import Shares, open_leads, shares, usual
-from propensity.scoring.criteria import CRITERIA, PARTS, UNKNOWN, Judge, Row
+from propensity.scoring.criteria import ALL_STATES, CRITERIA, PARTS, UNKNOWN, Judge, Row
 from propensity.scoring.facts import observed
 from propensity.scoring.hypothetical import look
 from propensity.scoring.qualify import NO_PROSPECT, PROSPECT
@@ -227,14 +227,14 @@ class _Asking:
         found = look(self._canonical, self._qualified.facts, [world for *_, world in asked])
         margin = self._bundle.margin(found.features, threads=self._threads or 0)
         probability = self._bundle.probability(margin).tolist()
+        states = self._judge.states(self._judge.facts(found.facts))
+        failed = self._judge.failed(states).tolist()
         by_question: dict[tuple[str, str], dict[str, tuple[float, str]]] = {}
-        for (row, about, state, _), chance, facts in zip(
-            asked, probability, found.facts.to_pylist(), strict=True
-        ):
-            judged = self._judge.all(facts)
+        for place, (row, about, state, _) in enumerate(asked):
             # An answer that does not settle the criterion is none.
-            if judged[about].state == state:
-                verdict = self._verdict(chance, self._judge.failed(judged))
+            if ALL_STATES[states[about][place]] == state:
+                chance = probability[place]
+                verdict = self._verdict(chance, failed=failed[place])
                 by_question.setdefault((row["lead_id"], about), {})[state] = chance, verdict
         rank = {row["lead_id"]: row for row in rows}
         candidates: dict[str, list[Answers]] = {}
@@ -245,7 +245,7 @@ class _Asking:
         chosen = ((lead_id, best(found, rank[lead_id]["verdict"])) for lead_id, found in candidates.items())
         return [one.row(lead_id) for lead_id, one in chosen if one is not None]
 
-    def _verdict(self, probability: float, failed: tuple[str, ...]) -> str:
+    def _verdict(self, probability: float, *, failed: bool) -> str:
         under = probability < self._qualified.threshold.probability
         return NO_PROSPECT if failed or under else PROSPECT
 

@@ -1,18 +1,29 @@
-"""Which segment a lead is nurtured in, about what, and which arm of a test of messages it is in. Pure."""
+"""Which segment leads are nurtured in, about what, and which arm of a test of messages each is in. Pure."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from propensity.scoring.criteria import Judge, Row, act, plain
+import pyarrow as pa
+
+from propensity.scoring.columns import Facts, filled, joined, where
+from propensity.scoring.criteria import Judge
 
 if TYPE_CHECKING:
     from propensity.config.qualify import NurtureConfig
 
 _HASH_BYTES = 8
 _NOT_KNOWN = "unknown"
+_AXES = {
+    "industry": ("account_industry",),
+    "country": ("account_country", "country"),
+    "region": ("account_region", "region"),
+    "stage": ("stage",),
+    "source": ("source",),
+}
+"""An axis of segments, and the columns of the facts that say where a lead stands on it, the first one first."""
 
 
 def arm(lead_id: str, arms: Sequence[str], salt: str) -> str:
@@ -26,24 +37,27 @@ def arm(lead_id: str, arms: Sequence[str], salt: str) -> str:
     return arms[int.from_bytes(digest, "big") % len(arms)]
 
 
-def interest(row: Row, judge: Judge) -> str | None:
-    """The topic to write about: the product the lead asked for, else the last act worth mentioning; None for neither."""
-    done = act(row["last_mention"])
-    return plain(row["product"]) or (judge.phrase(done) if done is not None else None)
+def interests(facts: Facts, judge: Judge) -> pa.Array:
+    """The topic to write about (string): the product the lead asked for, else the last act worth mentioning; null for neither."""
+    product = facts.text("product")
+    return where(filled(product), product, judge.phrases(facts.acts("last_mention")))
 
 
-def places(row: Row, judge: Judge) -> dict[str, str | None]:
-    """Where a lead stands on each axis that segments can be made of; None where that is unknown."""
-    return {
-        "industry": plain(row["account_industry"]) or None,
-        "country": plain(row["account_country"]) or plain(row["country"]) or None,
-        "region": plain(row["account_region"]) or plain(row["region"]) or None,
-        "interest": interest(row, judge),
-        "stage": plain(row["stage"]) or None,
-        "source": plain(row["source"]) or None,
-    }
+def segments(facts: Facts, judge: Judge, rules: NurtureConfig) -> pa.Array:
+    """The segments' names (string): their parts in the configured order; all in one where no part is configured."""
+    parts = [_known(_place(facts, judge, axis)).fill_null(_NOT_KNOWN) for axis in rules.segment_by]
+    return joined(" / ", *parts) if parts else pa.repeat("everyone", len(facts))
 
 
-def segment(found: Mapping[str, str | None], rules: NurtureConfig) -> str:
-    """The segment's name: its parts in the configured order; all in one where no part is configured."""
-    return " / ".join(found[axis] or _NOT_KNOWN for axis in rules.segment_by) or "everyone"
+def _place(facts: Facts, judge: Judge, axis: str) -> pa.Array:
+    """Where each lead stands on an axis; null or empty where that is unknown."""
+    if axis == "interest":
+        return interests(facts, judge)
+    first, *others = (_known(facts.text(name)) for name in _AXES[axis])
+    for other in others:
+        first = first.fill_null(other)
+    return first
+
+
+def _known(text: pa.Array) -> pa.Array:
+    return where(filled(text), text)
