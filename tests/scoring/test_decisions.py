@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from oracles import byrow_actions
@@ -65,7 +65,7 @@ def leads(seed: int, *, dated: bool) -> pa.Table:
     def acts() -> pa.Array:
         found = []
         for _ in range(ROWS):
-            age = int(draw.choice(AGES)) if draw.random() < 0.5 else int(draw.integers(1, 400 * DAY_US))
+            age = int(draw.choice(AGES)) if draw.random() < 0.8 else int(draw.integers(1, 400 * DAY_US))
             packed = f"{age:020d}{SEPARATOR}{draw.choice(KINDS)}{SEPARATOR}{draw.choice(CHANNELS)}"
             found.append(packed if dated and draw.random() < 0.6 else None)
         return pa.array(found, pa.string())
@@ -115,7 +115,7 @@ thresholds = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(
     seed=st.integers(0, 2**32), dated=st.booleans(), table=tables, seen=sights, hard=hard, threshold=thresholds,
     zone=st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Kiritimati"]),
