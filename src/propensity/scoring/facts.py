@@ -16,7 +16,7 @@ from propensity.features import budget
 from propensity.features.assemble import assemble
 from propensity.features.catalogue import possible_features
 from propensity.scoring.lastacts import ACTS, AGE_DIGITS, intent_kinds, last_acts, packed
-from propensity.timeline.history import SNAPSHOT, cut, joined_left
+from propensity.timeline.history import SNAPSHOT, cut, joined_left, lead_key
 
 if TYPE_CHECKING:
     from propensity.config import Config
@@ -129,7 +129,7 @@ def lead_facts(
     as_of
         Where all of them stand, if that is one instant.
     known
-        Features of the same snapshots that were derived already, with `lead_id`: they need not be derived again.
+        Features that were derived already, of all snapshots of `spine` by their numbers: they need not be derived again.
     ranges
         The same leads in ranges: what is known of the leads alone is then derived range by range.
     folder
@@ -177,7 +177,7 @@ def _by_ranges(
 
 
 def _known_already(canonical: Canonical, known: Table) -> list[str]:
-    return ["lead_id", *(name for name in _wanted(canonical) if name in known.columns)]
+    return [SNAPSHOT, *(name for name in _wanted(canonical) if name in known.columns)]
 
 
 def _wanted(canonical: Canonical) -> dict[str, Feature]:
@@ -202,7 +202,8 @@ def _of_the_lead(canonical: Canonical, spine: Table, as_of: datetime | None, kno
     keys = [*_KEYS, *(column for column in _ACCOUNT if column in history.attributes.columns)]
     table = assemble(history, features, keys, config.features)
     if known is not None:
-        table = joined_left(table, known, "lead_id")
+        # Each snapshot is among them: an inner join lets the engine look for those of a range alone.
+        table = table.join(known, SNAPSHOT)
     built = table.columns
     renamed = {
         **_FEATURES,
@@ -217,7 +218,7 @@ def _of_the_lead(canonical: Canonical, spine: Table, as_of: datetime | None, kno
         kind = "string" if short in _TEXTS else "float64"
         columns[short] = table[long] if long in built else ibis.null(kind)
     table = table.select(**columns)
-    table = _with_current_state(canonical, table)
+    table = _with_current_state(canonical, table, spine)
     if "activities" in history.facts:
         table = joined_left(table, last_acts(history.facts["activities"], config), SNAPSHOT)
     else:
@@ -228,14 +229,16 @@ def _of_the_lead(canonical: Canonical, spine: Table, as_of: datetime | None, kno
     return table.mutate(last_budget=ibis.null("string"))
 
 
-def _with_current_state(canonical: Canonical, table: Table) -> Table:
+def _with_current_state(canonical: Canonical, table: Table, spine: Table) -> Table:
     """The price, and who asked not to be contacted: the latter as of today, as the gate reads it."""
     rules = canonical.config.qualification.budget
     leads = canonical.tables["leads"]
+    key = lead_key(leads, spine)
     state = leads.select(
-        "lead_id", silent=leads["do_not_contact"].fill_null(ibis.literal(False)), _deal="deal_value"
+        key, silent=leads["do_not_contact"].fill_null(ibis.literal(False)), _deal="deal_value"
     )
-    table = joined_left(table, state, "lead_id")
+    state = spine.select(SNAPSHOT, key).join(state, key).drop(key)
+    table = table.join(state, SNAPSHOT)
     prices = [table["product_price"], *([table["_deal"]] if rules.deal_value else [])]
     prices += [] if rules.price is None else [ibis.literal(float(rules.price))]
     return table.mutate(price=ibis.coalesce(*prices)).drop("product_price", "_deal")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from propensity.features.acts import of_direction, of_kinds, places
-from propensity.sources.acts import coded
+from propensity.features.acts import of_channel, of_direction, of_kinds, places
+from propensity.sources.acts import KIND, VIA, WAY, coded
 from propensity.timeline.history import SNAPSHOT, joined_left
 
 if TYPE_CHECKING:
@@ -38,13 +38,15 @@ def intent_kinds(config: Config) -> list[str]:
 def last_acts(activities: Table, config: Config) -> Table:
     """Per snapshot, the packed ACTS of its activities, cut at as_of; no row for a snapshot without any of them.
 
-    Ages alone are looked at first, since there are many acts; only the few that are the youngest of something, and answers, become text.
+    Acts are put together first that say the same of a snapshot: of each kind, direction and channel the youngest and the oldest.
     """
-    table, which = coded(activities, config.features), _which(config)
+    acts = coded(activities, config.features)
+    table, which = _alike(acts, config.features), _which(config)
     ages = {f"_{name}": table["age_us"].min(where=where(table)) for name, where in which.items()}
-    first_outbound = table["age_us"].max(where=of_direction("outbound")(table))
+    first_outbound = table["oldest_us"].max(where=of_direction("outbound")(table))
     youngest = table.group_by(SNAPSHOT).aggregate(**ages, _first_outbound=first_outbound)
     table = table.join(youngest, SNAPSHOT)
+    # Of acts that say the same, one is an answer where the youngest is.
     table = table.mutate(_answered=_answers(table, config))
     here = {name: where(table) & (table["age_us"] == table[f"_{name}"]) for name, where in which.items()}
     told = table.filter(reduce(or_, here.values(), table["_answered"]))
@@ -56,7 +58,25 @@ def last_acts(activities: Table, config: Config) -> Table:
             for name, where in which.items()
         },
     })  # fmt: skip
-    return joined_left(totals, _favourite(told), SNAPSHOT)
+    return joined_left(totals, _favourite(acts, youngest, config), SNAPSHOT)
+
+
+def _alike(acts: Table, config: FeaturesConfig) -> Table:
+    """Per snapshot and words: the words, their numbers, `age_us` of the youngest act and `oldest_us`; of known words the texts are not read."""
+    nothing = ibis.null("string")
+    others = {
+        "_type": ibis.cases((acts[KIND] == 0, acts["type"]), else_=nothing),
+        "_channel": ibis.cases((acts[VIA] == 0, acts["channel"]), else_=nothing),
+    }
+    acts = acts.mutate(**others)
+    table = acts.group_by(SNAPSHOT, KIND, WAY, VIA, "_type", "_channel").aggregate(
+        age_us=acts["age_us"].min(), oldest_us=acts["age_us"].max()
+    )
+    words = {"type": (KIND, tuple(config.types)), "channel": (VIA, config.channels)}
+    return table.mutate(**{
+        name: ibis.cases(*((table[code] == place, word) for place, word in enumerate(known, 1)), else_=table[f"_{name}"])
+        for name, (code, known) in words.items()
+    })  # fmt: skip
 
 
 def packed(age_us: Value, *texts: Value) -> Value:
@@ -74,31 +94,40 @@ def _which(config: Config) -> Mapping[str, Callable[[Table], Value]]:
     replies = [kind for kind, act in types.items() if act.reply]
     met = _of(known, [kind for kind, act in types.items() if act.two_way])
     wrote, intent = _of(known, [*replies, *rules.messages]), _of(known, intent_kinds(config))
-    unsaid = _of(known, rules.not_mentioned)
+    unsaid, aloud, web = _of(known, rules.not_mentioned), _by(known, "phone", "in_person"), _by(known, "web")
     return {
         "last_intent": intent,
         "last_message": lambda t: inbound(t) & wrote(t),
         "last_outbound": lambda t: outbound(t) | met(t),
-        "last_call": lambda t: (outbound(t) & _by(t, "phone", "in_person")) | met(t),
+        "last_call": lambda t: (outbound(t) & aloud(t)) | met(t),
         "last_mention": lambda t: (inbound(t) | met(t)) & ~unsaid(t),
         "last_inbound": inbound,
-        "last_web": lambda t: inbound(t) & _by(t, "web"),
+        "last_web": lambda t: inbound(t) & web(t),
     }
 
 
 def _answers(table: Table, config: Config) -> Value:
     """A message or call of the lead's own after we first got in touch, or a meeting: `engagement.prepared`'s is_answer."""
-    types, known = config.features.types, config.features
-    spoke = _of(known, [kind for kind, act in types.items() if act.reply])(table) & of_direction("inbound")(
-        table
-    )
+    spoke, met = _speaking(config)
     after = (table["age_us"] < table["_first_outbound"]).fill_null(ibis.literal(False))
-    return (spoke & after) | _of(known, [kind for kind, act in types.items() if act.two_way])(table)
+    return (spoke(table) & after) | met(table)
 
 
-def _favourite(told: Table) -> Table:
+def _speaking(config: Config) -> tuple[Callable[[Table], Value], Callable[[Table], Value]]:
+    """Whether an act is a message or call of the lead's own; whether it is a meeting."""
+    types, known = config.features.types, config.features
+    spoke, inbound = _of(known, [kind for kind, act in types.items() if act.reply]), of_direction("inbound")
+    met = _of(known, [kind for kind, act in types.items() if act.two_way])
+    return (lambda t: spoke(t) & inbound(t)), met
+
+
+def _favourite(acts: Table, youngest: Table, config: Config) -> Table:
     """Per snapshot the channel of most answers, of several the one answered through last."""
-    answers = told.filter(told["_answered"] & told["channel"].notnull())
+    spoke, met = _speaking(config)
+    speaking = acts.filter(spoke(acts) | met(acts)).join(
+        youngest.select(SNAPSHOT, "_first_outbound"), SNAPSHOT
+    )
+    answers = speaking.filter(_answers(speaking, config) & speaking["channel"].notnull())
     by_channel = answers.group_by([SNAPSHOT, "channel"]).aggregate(
         answers=answers.count(), youngest=answers["age_us"].min()
     )
@@ -117,5 +146,15 @@ def _of(known: FeaturesConfig, kinds: Collection[str]) -> Callable[[Table], Valu
     return lambda t: of_kinds(numbers)(t) | t["type"].isin(others)
 
 
-def _by(table: Table, *channels: str) -> Value:
-    return table["channel"].isin(channels).fill_null(ibis.literal(False))
+def _by(known: FeaturesConfig, *channels: str) -> Callable[[Table], Value]:
+    """Whether an act used one of these channels, by number where they have one."""
+    numbers = [of_channel(known.channels.index(name) + 1) for name in channels if name in known.channels]
+    others = [name for name in channels if name not in known.channels]
+
+    def used(t: Table) -> Value:
+        tests = [test(t) for test in numbers]
+        if others:
+            tests.append(t["channel"].isin(others).fill_null(ibis.literal(False)))
+        return reduce(or_, tests)
+
+    return used

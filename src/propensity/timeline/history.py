@@ -142,7 +142,7 @@ def cut(
     facts: dict[str, Table] = {}
     if "activities" in tables:
         acts = tables["activities"]
-        facts["activities"] = _known(acts, spine, clock, "occurred_at", key=_lead_key(acts, spine))
+        facts["activities"] = _known(acts, spine, clock, "occurred_at", key=lead_key(acts, spine))
     if "stages" in tables:
         known = _known(tables["stages"], spine, clock, "entered_at")
         ends = [*canonical.config.outcome.converting, *canonical.config.outcome.disqualified_stages]
@@ -156,7 +156,7 @@ def cut(
         moments = _account_leads(tables["leads"], spine)
         if "activities" in tables:
             keep = ("account_id", "as_of")
-            key = _lead_key(tables["activities"], moments)
+            key = lead_key(tables["activities"], moments)
             account_activities = _known(
                 tables["activities"], moments, clock, "occurred_at", key=key, keep=keep
             )
@@ -203,7 +203,7 @@ def _known(
     return aged.select(*keep, *told, "age_us")
 
 
-def _lead_key(*tables: Table) -> str:
+def lead_key(*tables: Table) -> str:
     """What leads are joined by: their numbers where all tables have them, which costs less than their ids."""
     return LEAD_NUMBER if all(LEAD_NUMBER in table.columns for table in tables) else "lead_id"
 
@@ -218,7 +218,7 @@ def _known_budgets(budgets: Table, spine: Table, clock: _Clock) -> Table:
 def _account_leads(leads: Table, spine: Table) -> Table:
     """Per (account_id, as_of) of the spine, the account's leads created before as_of."""
     moments = spine.filter(spine["account_id"].notnull()).select("account_id", "as_of").distinct()
-    own = dict.fromkeys(["lead_id", _lead_key(leads)])
+    own = dict.fromkeys(["lead_id", lead_key(leads)])
     joined = moments.join(leads.select("account_id", "created_at", *own), "account_id")
     return joined.filter(joined["created_at"] < joined["as_of"]).select("account_id", "as_of", *own)
 
@@ -232,7 +232,7 @@ def _attributes(canonical: Canonical, spine: Table) -> Table:
         for name in TABLES["leads"].names
         if name not in CURRENT_STATE | {"lead_id", "account_id", "created_at"}
     ]
-    key = _lead_key(leads, spine)
+    key = lead_key(leads, spine)
     table = joined_left(spine, leads.select(key, *own, **_extras(leads, extras)), key)
     table = _hide_unknown(table.drop(LEAD_NUMBER) if LEAD_NUMBER in table.columns else table, extras)
     if "accounts" in canonical.tables:
