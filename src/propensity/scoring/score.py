@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from propensity.engines import Distributed
 from propensity.errors import FeatureMismatch
 from propensity.model.intervals import ENOUGH, NOT_ENOUGH
+from propensity.scoring.ahead import ahead
 from propensity.scoring.surprises import Surprises
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def score_parts(
     features.mkdir()
     rows, surprises = 0, Surprises(bundle)
     widest = query.canonical.config.lists.widest_interval
-    for number, batch in enumerate(query.stream(batch_rows)):
+    for number, batch in enumerate(ahead(query.stream(batch_rows))):
         table = scored(batch, bundle, widest=widest, threads=threads or 0)
         pq.write_table(table, scores / f"{number:06d}.parquet")
         pq.write_table(batch, features / f"{number:06d}.parquet", compression="lz4")
