@@ -18,6 +18,7 @@ SCORES = (
     "expected_value",
 )  # fmt: skip
 CONTACT = ("contact_name", "title", "company", "email", "phone", "source", "country", "product")
+"""What is known of a lead beside its scores; `contacts` gives it."""
 _MOST_DECIMALS = 2
 
 
@@ -27,7 +28,7 @@ def ranked(canonical: Canonical, scores: ir.Table, leaving: ir.Table) -> ir.Tabl
     Parameters
     ----------
     canonical
-        The tables, for what a list shows of a lead, and `lists.order`.
+        The tables, for owners and deal values, and `lists.order`.
     scores
         `scoring.score.SCORE_COLUMNS`, a row a lead.
     leaving
@@ -35,7 +36,7 @@ def ranked(canonical: Canonical, scores: ir.Table, leaving: ir.Table) -> ir.Tabl
 
     Returns
     -------
-    A row a scored lead: SCORES, CONTACT, `tie`, `by_person` and `same_as`. `rank` (int64) counts the callable leads from 1, by falling
+    A row a scored lead: SCORES, `tie`, `by_person` and `same_as`. `rank` (int64) counts the callable leads from 1, by falling
     expected value where `lists.order` says so (0 where it is not known), then by falling probability, then margin, then a
     stable hash, then lead_id; it is null for leads that are removed. Of the callable leads of one person all but the first are
     removed as same_person; `same_as` (string) is then the first one's id.
@@ -43,10 +44,10 @@ def ranked(canonical: Canonical, scores: ir.Table, leaving: ir.Table) -> ir.Tabl
     engine = canonical.engine
     leads: Any = canonical.tables["leads"]
     table: Any = scores.left_join(leaving, "lead_id").drop("lead_id_right")
-    table = table.left_join(leads.select("lead_id", "deal_value"), "lead_id").drop("lead_id_right")
+    table = table.left_join(leads.select("lead_id", "deal_value", "owner"), "lead_id").drop("lead_id_right")
     value = (table["probability"] * table["deal_value"]).round(_MOST_DECIMALS)
     table = engine.materialise(table.mutate(expected_value=value), "ranked_scores")
-    # What orders is narrow, and only who may be called is ordered: names and addresses come afterwards.
+    # What orders is narrow, and only who may be called is ordered.
     waiting = table.filter(table["removed"].isnull())
     again = _again(canonical, waiting)
     table = table.left_join(again, "lead_id").drop("lead_id_right")
@@ -57,9 +58,15 @@ def ranked(canonical: Canonical, scores: ir.Table, leaving: ir.Table) -> ir.Tabl
     number = place.over(order_by=_order(canonical, waiting)) + 1
     ranks = engine.materialise(waiting.select("lead_id", rank=number.cast("int64")), "ranked_ranks")
     table = table.left_join(ranks, "lead_id").drop("lead_id_right")
+    return table.select(*SCORES, "tie", "same_as", "by_person")
+
+
+def contacts(canonical: Canonical, listed: ir.Table) -> ir.Table:
+    """`lead_id` and CONTACT of the leads in `listed` (`lead_id`, `account_id`): of all leads that would be a wide table."""
+    leads: Any = canonical.tables["leads"]
     shown = [name for name in CONTACT if name != "company"]
-    table = table.left_join(leads.select("lead_id", "owner", *shown), "lead_id").drop("lead_id_right")
-    return _with_company(canonical, table).select(*SCORES, *CONTACT, "tie", "same_as", "by_person")
+    table: Any = listed.select("lead_id", "account_id").left_join(leads.select("lead_id", *shown), "lead_id")
+    return _with_company(canonical, table.drop("lead_id_right")).select("lead_id", *CONTACT)
 
 
 def _again(canonical: Canonical, waiting: Any) -> Any:
@@ -97,6 +104,6 @@ def _with_company(canonical: Canonical, table: ir.Table) -> ir.Table:
     """The account's name; of several versions of an account, the last by name."""
     if "accounts" not in canonical.tables:
         return table.mutate(company=ibis.null("string"))
-    accounts = canonical.tables["accounts"]
+    accounts = canonical.tables["accounts"].semi_join(table, "account_id")
     names = accounts.group_by("account_id").aggregate(company=accounts["name"].max())
     return table.left_join(names, "account_id").drop("account_id_right")
