@@ -25,7 +25,7 @@ from propensity.scoring.places import assigned, holdout, owners
 from propensity.scoring.profile import NightProfile
 from propensity.scoring.qualify import LIST_MORE, OFF_LIST, SCORE_MORE, Qualified, qualify
 from propensity.scoring.question import QUESTION, counted, questions
-from propensity.scoring.rank import contacts, in_order, ranked
+from propensity.scoring.rank import contacts, ranked
 from propensity.scoring.reasons import ACTS, TOLD, explain
 from propensity.scoring.recent import recent_acts
 from propensity.scoring.score import ScoredParts, score_parts
@@ -79,7 +79,7 @@ class Ranking:
     Attributes
     ----------
     scores
-        Every scored lead, in order.
+        Every scored lead; `scoring.rank.PLACE` is its place in the file, and no column of it.
     listed
         LIST_COLUMNS, by rank.
     acts
@@ -202,7 +202,7 @@ def rank_parts(
     counts = engine.collect(table.group_by("removed").aggregate(rows=table.count())).to_pylist()
     out = exports(canonical, qualified, as_of)
     return Ranking(
-        in_order(table).drop("tie"),
+        table.drop("tie"),
         listed.select(*LIST_COLUMNS).order_by("rank"),
         recent_acts(canonical, callable_.select("lead_id"), as_of),
         reps,
