@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from propensity.engines import Engine
 
-RANGE_ROWS = 100_000
+RANGE_ROWS = 50_000
 """At least so many rows in a range: each of them reads the key of the whole table."""
-MOST_RANGES = 5
-"""However many rows there are: the time for them all is to grow with their number, not with its square."""
+MOST_RANGES = 10
+"""However many rows there are: time is to grow with their number, not with its square."""
 
 
 def stream_by(engine: Engine, table: ir.Table, key: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
