@@ -10,6 +10,7 @@ import pytest
 from oracles import worlds
 from oracles.bench import Bench, open_world
 from oracles.canonical import World
+from propensity.features import frame
 from propensity.features.frame import features_of
 from propensity.timeline import past
 from propensity.timeline.snapshots import scoring_spine, training_spine
@@ -21,10 +22,16 @@ RATES = [f"firmographic_{group}_past_rate" for group in ("source", "industry", "
 TREE = {**worlds.TREE, "features": {"past_rate_pseudo_leads": 1, "activity_types": {}, "channels": []}}
 
 
-@pytest.fixture(scope="module")
-def past_bench(tmp_path_factory):
+@pytest.fixture(scope="module", params=["one as_of", "several"])
+def past_bench(request, tmp_path_factory):
+    """Both ways to answer: group by group where all snapshots share an as_of, and in one order of time."""
     canonical = open_world(worlds.seed_world(), TREE, tmp_path_factory.mktemp("past"))
-    yield Bench(canonical, worlds.THROUGH)
+    bench = Bench(canonical, worlds.THROUGH)
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "several":
+            patch.setattr(frame, "_shared_as_of", lambda *_: None)
+            bench.sql["scoring"] = bench.compiled("scoring")
+        yield bench
     canonical.engine.close()
 
 
@@ -123,6 +130,7 @@ def test_a_past_lead_is_of_the_industry_that_its_account_had_when_its_horizon_en
     assert rates(past_bench, it)[1] == pytest.approx(100 * (0 + 1 / 6) / (1 + 1))
 
 
+@pytest.mark.parametrize("past_bench", ["several"], indirect=True)
 def test_a_cut_that_puts_changes_before_questions_is_caught(past_bench, monkeypatch):
     monkeypatch.setattr(past, "QUESTION", 2)
     monkeypatch.setitem(past_bench.sql, "scoring", past_bench.compiled("scoring"))

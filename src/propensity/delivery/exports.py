@@ -15,6 +15,7 @@ from propensity.delivery.lists import (
     stream_csv,
     write_parquet,
 )
+from propensity.delivery.ordered import stream_by
 from propensity.scoring.suspects import COLUMNS
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def write_exports(scratch: Path, engine: Engine, exports: Exports, *, batch_rows
     table = exports.qualification
     rows = {
         QUALIFICATION: write_parquet(
-            scratch / QUALIFICATION, engine.stream(table, batch_rows), table.schema().to_pyarrow()
+            scratch / QUALIFICATION,
+            stream_by(engine, table, "lead_id", batch_rows),
+            table.schema().to_pyarrow(),
         )
     }
     people = {NURTURE_CSV: exports.nurture, REFERRALS_CSV: exports.referrals, SUSPECTS_CSV: exports.suspects}

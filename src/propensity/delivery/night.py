@@ -12,11 +12,13 @@ import pyarrow as pa
 from propensity.delivery.crm import earlier_leads, write_crm
 from propensity.delivery.exports import write_exports
 from propensity.delivery.lists import LIST, LIST_CSV, SCORES, write_csv, write_parquet
+from propensity.delivery.ordered import stream_by
 from propensity.delivery.overview import render_overview
 from propensity.delivery.page import render_list
 from propensity.delivery.reps import FOLDER, RepList, rep_lists
 from propensity.delivery.view import Night
 from propensity.delivery.workbook import write_workbook
+from propensity.scoring.rank import PLACE
 
 if TYPE_CHECKING:
     from propensity.config import Config
@@ -80,8 +82,7 @@ def write_night(
         The folder of earlier nights: who was on their lists and is on none of this one is told to the CRM.
     """
     batch = config.lists.batch_rows
-    schema = ranking.scores.schema().to_pyarrow()
-    rows = {SCORES: write_parquet(scratch / SCORES, engine.stream(ranking.scores, batch), schema)}
+    rows = {SCORES: _write_scores(scratch / SCORES, engine, ranking.scores, batch)}
     listed = engine.collect(ranking.listed)
     write_parquet(scratch / LIST, listed.to_batches(), listed.schema)
     write_csv(scratch / LIST_CSV, listed)
@@ -95,6 +96,12 @@ def write_night(
     rows |= write_crm(scratch, listed, _left(engine, ranking, earlier), night, config.lists.crm)
     (scratch / OVERVIEW).write_text(render_overview(lists, ranking, night), encoding="utf-8", newline="\n")
     return Written({**rows, OVERVIEW: len(lists)}, lists)
+
+
+def _write_scores(path: Path, engine: Engine, scores: Any, batch_rows: int) -> int:
+    batches = stream_by(engine, scores, PLACE, batch_rows)
+    schema = scores.drop(PLACE).schema().to_pyarrow()
+    return write_parquet(path, (batch.drop_columns([PLACE]) for batch in batches), schema)
 
 
 def write_reps(scratch: Path, lists: Sequence[RepList], acts: pa.Table, night: Night) -> dict[str, int]:

@@ -33,6 +33,10 @@ FIT_COLUMNS = {
 }
 """A part of the ideal customer, and the column of the facts that holds its value."""
 
+_READ = (
+    "lead_id", "source", "title", "employee_count", "amount", "price", "last_budget", "response_hours", "has_authority",
+    "account_industry", "account_annual_revenue",
+)  # fmt: skip
 _DAY_HOURS = 24.0
 """Taken where nobody has answered yet."""
 
@@ -101,7 +105,7 @@ class Usual:
 
 
 def open_leads(found: ir.Table, facts: ir.Table, tiers: ir.Table) -> Table:
-    """The facts of leads that have neither converted nor been disqualified, with criteria and tier.
+    """Leads that have neither converted nor been disqualified, with criteria, tier, and the facts that answers are made of.
 
     Parameters
     ----------
@@ -116,9 +120,11 @@ def open_leads(found: ir.Table, facts: ir.Table, tiers: ir.Table) -> Table:
     states = states.filter(states["position"] == LEAD)
     states = states.select("lead_id", *(f"criterion_{name}" for name in CRITERIA))
     table: Any = facts
-    table = table.join(states, "lead_id").join(tiers, "lead_id")
+    # All that `usual` and `shares` read, and no more: they are many, and kept.
+    fits = [f"fits_{part}" for part in FIT_COLUMNS if f"fits_{part}" in table.columns]
     places = {name: table[f"account_{name}"].coalesce(table[name]) for name in ("country", "region")}
-    return table.mutate(industry=table["account_industry"], **places)
+    table = table.select(*_READ, *fits, industry=table["account_industry"], **places)
+    return table.join(states, "lead_id").join(tiers, "lead_id")
 
 
 def shares(canonical: Canonical, known: Table) -> Shares:

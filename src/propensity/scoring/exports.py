@@ -27,12 +27,12 @@ REFERRAL_COLUMNS = (
 
 @dataclass(frozen=True)
 class Exports:
-    """Tables in the engine, each with a total order.
+    """Tables in the engine, each but the first with a total order.
 
     Attributes
     ----------
     qualification
-        Every scored lead: `scoring.qualify.FILE`, by lead_id.
+        Every scored lead: `scoring.qualify.FILE`, to be written by lead_id.
     nurture
         Leads to nurture: NURTURE_COLUMNS, by segment and lead_id.
     referrals
@@ -65,7 +65,7 @@ def exports(canonical: Canonical, qualified: Qualified, as_of: datetime | None) 
     nurture = people.filter(people["next_action"] == NURTURE).select(*NURTURE_COLUMNS)
     referrals = people.filter(people["next_action"] == REFERRAL).select(*REFERRAL_COLUMNS)
     return Exports(
-        found.select(*FILE).order_by("lead_id"),
+        found.select(*FILE),
         nurture.order_by("segment", "lead_id"),
         referrals.order_by("lead_id"),
         suspects(canonical, qualified.facts, as_of),

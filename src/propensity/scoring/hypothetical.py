@@ -238,6 +238,10 @@ def _new_budgets(worlds: Sequence[World]) -> list[dict[str, Any]]:
 def _real_past(real: Canonical) -> Any:
     """`with_past` that asks the real tables about the leads and accounts which the copies stand for."""
 
+    def keep(table: Table, name: str) -> Table:
+        # What is known of all leads is worked out once, not for each group that it is summed up by.
+        return real.engine.materialise(table, f"worlds_{name}", compressed=False)
+
     def past(_: Canonical, history: History) -> History:
         rows: Any = history.attributes
         rows = rows.mutate(
@@ -246,7 +250,7 @@ def _real_past(real: Canonical) -> Any:
             lead_id=rows[REAL_LEAD],
             account_id=rows[REAL_ACCOUNT],
         )
-        told = with_past(real, replace(history, attributes=rows))
+        told = with_past(real, replace(history, attributes=rows), keep=keep)
         back: Any = told.attributes
         back = back.mutate(lead_id=back["_lead"], account_id=back["_account"])
         return replace(told, attributes=back.drop("_lead", "_account"))

@@ -25,7 +25,7 @@ from propensity.scoring.places import assigned, holdout, owners
 from propensity.scoring.profile import NightProfile
 from propensity.scoring.qualify import LIST_MORE, OFF_LIST, SCORE_MORE, Qualified, qualify
 from propensity.scoring.question import QUESTION, counted, questions
-from propensity.scoring.rank import CONTACT, in_order, ranked
+from propensity.scoring.rank import contacts, ranked
 from propensity.scoring.reasons import ACTS, TOLD, explain
 from propensity.scoring.recent import recent_acts
 from propensity.scoring.score import ScoredParts, score_parts
@@ -79,7 +79,7 @@ class Ranking:
     Attributes
     ----------
     scores
-        Every scored lead, in order.
+        Every scored lead; `scoring.rank.PLACE` is its place in the file, and no column of it.
     listed
         LIST_COLUMNS, by rank.
     acts
@@ -195,15 +195,14 @@ def rank_parts(
         ranges=query.ranges,
     )
     table = _placed(canonical, parts, gated, qualified, before, reps, rules, as_of)
-    callable_ = table.filter(table["removed"].isnull())
+    callable_ = _listed(canonical, table, qualified)
     listed = _explained(query, bundle, parts, callable_, before, as_of, threads)
     asked = questions(canonical, bundle, qualified, callable_, as_of, threads=threads)
     listed = listed.left_join(engine.register("questions", asked), "lead_id").drop("lead_id_right")
     counts = engine.collect(table.group_by("removed").aggregate(rows=table.count())).to_pylist()
-    only_listed = [name for name in LIST_MORE if name not in SCORE_MORE]
     out = exports(canonical, qualified, as_of)
     return Ranking(
-        in_order(table).drop("tie", "same_as", "by_person", "left_out", *CONTACT, *only_listed),
+        table.drop("tie"),
         listed.select(*LIST_COLUMNS).order_by("rank"),
         recent_acts(canonical, callable_.select("lead_id"), as_of),
         reps,
@@ -233,17 +232,31 @@ def _placed(
     leaving = gated.select("lead_id", "person", "by_person").join(
         found.select("lead_id", removed=ibis.coalesce(found["gated"], found["off_list"])), "lead_id"
     )
-    ranks: Any = engine.materialise(
-        ranked(canonical, engine.read_parts(parts.scores), leaving), "ranked_only"
-    )
+    # Step by step, and each step narrow: joined at once, a million leads take more memory than an engine may have.
+    leaving = engine.materialise(leaving, "ranked_leaving")
+    ranks: Any = ranked(canonical, engine.read_parts(parts.scores), leaving)
+    ranks = engine.materialise(ranks, "ranked_only")
     folder = Path(tempfile.mkdtemp(prefix="placed-", dir=parts.scores.parent))
     placed = assigned(canonical, ranks, qualified, reps, as_of, rules=rules, folder=folder)
     scores = ranks.left_join(placed, "lead_id").drop("lead_id_right")
-    scores = scores.left_join(found.select("lead_id", *LIST_MORE), "lead_id").drop("lead_id_right")
+    # Of the texts only the one that may say why a lead is on no list.
+    because = ibis.cases((found["off_list"].notnull(), found["action_because"]), else_=ibis.null("string"))
+    shown = found.select("lead_id", *SCORE_MORE, action_because=because)
+    scores = scores.left_join(shown, "lead_id").drop("lead_id_right")
     scores = with_trend(canonical, scores, before.night)
     scores = scores.mutate(removed=ibis.coalesce(scores["removed"], scores["left_out"]))
     scores = scores.mutate(removed_because=_because(scores))
-    return engine.materialise(scores, "ranked")
+    return engine.materialise(scores.drop("action_because", "same_as", "by_person", "left_out"), "ranked")
+
+
+def _listed(canonical: Canonical, table: Any, qualified: Qualified) -> Any:
+    """The leads on a list, with what only a list shows: of all leads it would be a wide table."""
+    listed = who = table.filter(table["removed"].isnull())
+    found: Any = qualified.table
+    more = found.select("lead_id", *(name for name in LIST_MORE if name not in SCORE_MORE))
+    for wide in (more, contacts(canonical, who)):
+        listed = listed.left_join(wide.semi_join(who, "lead_id"), "lead_id").drop("lead_id_right")
+    return canonical.engine.materialise(listed, "listed")
 
 
 def _explained(

@@ -189,8 +189,10 @@ def _open_rows(
     first = listed.filter(listed["rank"].notnull()).order_by("rank").limit(most)
     unknown = [first[f"criterion_{name}"] == UNKNOWN for name in askable]
     wanted = first.filter(_any(unknown)).select("lead_id", "rank", "tier", "verdict", "probability", *states)
-    sizes = facts.group_by("account_id").aggregate(_size=facts.count())
-    table = facts.join(wanted, "lead_id").left_join(sizes, "account_id").drop("account_id_right")
+    table: Any = canonical.engine.materialise(facts.join(wanted, "lead_id"), "answers_open")
+    members = facts.select("account_id").semi_join(table, "account_id")
+    sizes = members.group_by("account_id").aggregate(_size=members.count())
+    table = table.left_join(sizes, "account_id").drop("account_id_right")
     table = table.filter(table["account_id"].isnull() | (table["_size"] <= MOST_COLLEAGUES))
     return canonical.engine.collect(table.order_by("rank")).to_pylist()
 

@@ -18,6 +18,9 @@ SCORES = (
     "expected_value",
 )  # fmt: skip
 CONTACT = ("contact_name", "title", "company", "email", "phone", "source", "country", "product")
+"""What is known of a lead beside its scores; `contacts` gives it."""
+PLACE = "_place"
+"""The place of a lead among all scored ones, from 0 (int64): by rank, then those that are removed, by falling probability."""
 _MOST_DECIMALS = 2
 
 
@@ -27,7 +30,7 @@ def ranked(canonical: Canonical, scores: ir.Table, leaving: ir.Table) -> ir.Tabl
     Parameters
     ----------
     canonical
-        The tables, for what a list shows of a lead, and `lists.order`.
+        The tables, for owners and deal values, and `lists.order`.
     scores
         `scoring.score.SCORE_COLUMNS`, a row a lead.
     leaving
@@ -35,7 +38,7 @@ def ranked(canonical: Canonical, scores: ir.Table, leaving: ir.Table) -> ir.Tabl
 
     Returns
     -------
-    A row a scored lead: SCORES, CONTACT, `tie`, `by_person` and `same_as`. `rank` (int64) counts the callable leads from 1, by falling
+    A row a scored lead: SCORES, PLACE, `tie`, `by_person` and `same_as`. `rank` (int64) counts the callable leads from 1, by falling
     expected value where `lists.order` says so (0 where it is not known), then by falling probability, then margin, then a
     stable hash, then lead_id; it is null for leads that are removed. Of the callable leads of one person all but the first are
     removed as same_person; `same_as` (string) is then the first one's id.
@@ -43,23 +46,29 @@ def ranked(canonical: Canonical, scores: ir.Table, leaving: ir.Table) -> ir.Tabl
     engine = canonical.engine
     leads: Any = canonical.tables["leads"]
     table: Any = scores.left_join(leaving, "lead_id").drop("lead_id_right")
-    table = table.left_join(leads.select("lead_id", "deal_value"), "lead_id").drop("lead_id_right")
+    table = table.left_join(leads.select("lead_id", "deal_value", "owner"), "lead_id").drop("lead_id_right")
     value = (table["probability"] * table["deal_value"]).round(_MOST_DECIMALS)
     table = engine.materialise(table.mutate(expected_value=value), "ranked_scores")
-    # What orders is narrow, and only who may be called is ordered: names and addresses come afterwards.
-    waiting = table.filter(table["removed"].isnull())
-    again = _again(canonical, waiting)
+    # What orders is narrow.
+    again = _again(canonical, table.filter(table["removed"].isnull()))
     table = table.left_join(again, "lead_id").drop("lead_id_right")
     known = ibis.cases((table["same_as"].notnull(), SAME_PERSON), else_=table["removed"])
     table = table.mutate(removed=known)
-    waiting = waiting.anti_join(again, "lead_id")
-    place: Any = ibis.row_number()
-    number = place.over(order_by=_order(canonical, waiting)) + 1
-    ranks = engine.materialise(waiting.select("lead_id", rank=number.cast("int64")), "ranked_ranks")
-    table = table.left_join(ranks, "lead_id").drop("lead_id_right")
+    number: Any = ibis.row_number()
+    place = number.over(order_by=_places(canonical, table)).cast("int64")
+    places = engine.materialise(table.select("lead_id", **{PLACE: place}), "ranked_places")
+    table = table.left_join(places, "lead_id").drop("lead_id_right")
+    never: Any = ibis.null("int64")
+    table = table.mutate(rank=ibis.cases((table["removed"].isnull(), table[PLACE] + 1), else_=never))
+    return table.select(*SCORES, PLACE, "tie", "same_as", "by_person")
+
+
+def contacts(canonical: Canonical, listed: ir.Table) -> ir.Table:
+    """`lead_id` and CONTACT of the leads in `listed` (`lead_id`, `account_id`): of all leads that would be a wide table."""
+    leads: Any = canonical.tables["leads"]
     shown = [name for name in CONTACT if name != "company"]
-    table = table.left_join(leads.select("lead_id", "owner", *shown), "lead_id").drop("lead_id_right")
-    return _with_company(canonical, table).select(*SCORES, *CONTACT, "tie", "same_as", "by_person")
+    table: Any = listed.select("lead_id", "account_id").left_join(leads.select("lead_id", *shown), "lead_id")
+    return _with_company(canonical, table.drop("lead_id_right")).select("lead_id", *CONTACT)
 
 
 def _again(canonical: Canonical, waiting: Any) -> Any:
@@ -74,29 +83,29 @@ def _again(canonical: Canonical, waiting: Any) -> Any:
     return canonical.engine.materialise(people, "ranked_again")
 
 
-def _order(canonical: Canonical, table: Any) -> list[Any]:
+def _order(canonical: Canonical, table: Any, value: Any = None) -> list[Any]:
     order = [table["probability"].desc(), table["margin"].desc(), table["tie"], table["lead_id"]]
     if canonical.config.lists.order == "expected_value":
-        return [table["expected_value"].fill_null(0).desc(), *order]
+        worth = table["expected_value"] if value is None else value
+        return [worth.fill_null(0).desc(), *order]
     return order
+
+
+def _places(canonical: Canonical, table: Any) -> list[Any]:
+    """Who may be called, in order; then the others, whatever they would be worth."""
+    off = table["removed"].notnull()
+    return [off, *_order(canonical, table, ibis.cases((off, 0.0), else_=table["expected_value"]))]
 
 
 def in_order(table: ir.Table) -> ir.Table:
     """Ranked leads first, in their order; then the removed ones, by the same rule."""
-    keys = [
-        table["rank"].asc(nulls_first=False),
-        table["probability"].desc(),
-        table["margin"].desc(),
-        table["tie"],
-        table["lead_id"],
-    ]
-    return table.order_by(keys)
+    return table.order_by(PLACE)
 
 
 def _with_company(canonical: Canonical, table: ir.Table) -> ir.Table:
     """The account's name; of several versions of an account, the last by name."""
     if "accounts" not in canonical.tables:
         return table.mutate(company=ibis.null("string"))
-    accounts = canonical.tables["accounts"]
+    accounts = canonical.tables["accounts"].semi_join(table, "account_id")
     names = accounts.group_by("account_id").aggregate(company=accounts["name"].max())
     return table.left_join(names, "account_id").drop("account_id_right")

@@ -52,12 +52,15 @@ class History:
         One row per act of any lead of the account: `account_id`, `as_of`, and the columns of an activity.
     account_leads
         One row per lead of the account created before as_of: `account_id`, `as_of`, `lead_id`.
+    as_of
+        That of all snapshots, where they are known to share one.
     """
 
     attributes: Table
     facts: Mapping[str, Table]
     account_activities: Table | None
     account_leads: Table | None
+    as_of: datetime | None = None
 
 
 def data_through(canonical: Canonical, *, not_after: datetime) -> datetime | None:
@@ -160,7 +163,7 @@ def cut(
             account_activities = _known(
                 tables["activities"], moments, clock, "occurred_at", key=key, keep=keep
             )
-    return History(_attributes(canonical, spine), facts, account_activities, moments)
+    return History(_attributes(canonical, spine), facts, account_activities, moments, as_of)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ before as_of, it entered the outcome stage or a later one within H of its creati
 from before its creation counts. For flat data the outcome column says so, known H plus the recording lag after creation.
 
 No lead is joined with instants. What is known of a lead changes a few times: those changes and the questions (a group
-and an as_of) are put into one order of time, and running sums of integers answer every question.
+and an as_of) are put into one order of time, and running sums of integers answer every question. Where all questions are of
+one as_of, what changed before it is summed up group by group.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import ibis
@@ -77,7 +79,11 @@ def with_past(
     own = _own(attributes, changes, groups, epoch_us)
     joined = attributes.left_join(own, attributes[SNAPSHOT] == own["_own_snapshot"])
     for group, column in {**groups, EVERY: None}.items():
-        answers = keep(_answers(asked, changes, group, column, epoch_us), f"past_{group}")
+        if history.as_of is None:
+            answers = _answers(asked, changes, group, column, epoch_us)
+        else:
+            answers = _answers_at(history.as_of, changes, group, column, epoch_us)
+        answers = keep(answers, f"past_{group}")
         same = [attributes["as_of"] == answers[f"_{group}_as_of"]]
         same += [] if column is None else [attributes[column] == answers[f"_{group}_key"]]
         joined = joined.left_join(answers, same)
@@ -185,6 +191,17 @@ def _answers(
         **{past_column(group, count): both[count].sum().over(so_far) for count in COUNTS},
     )
     return sums.filter(sums["order"] == QUESTION).drop("order")
+
+
+def _answers_at(
+    as_of: datetime, changes: Table, group: str, column: str | None, epoch_us: Callable[[Value], Value]
+) -> Table:
+    """The same at one as_of, whatever is asked; no row for a group of which nothing was known."""
+    instant: Value = ibis.literal(as_of, type="timestamp('UTC', 6)")
+    key = _key(changes, None if column is None else f"_{group}")
+    told = changes.filter(key.notnull() & (changes["at_us"] < epoch_us(instant)))
+    sums = {past_column(group, count): told[count].sum() for count in COUNTS}
+    return told.group_by(**{f"_{group}_key": key}).aggregate(**sums).mutate(**{f"_{group}_as_of": instant})
 
 
 def _key(table: Table, column: str | None) -> Value:
