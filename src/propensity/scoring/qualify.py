@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,6 +18,7 @@ import pyarrow.parquet as pq
 
 from propensity.config.qualify import LEAVE, NURTURE, REFERRAL
 from propensity.scoring.actions import Situations, failing, first_rules, next_actions, percents
+from propensity.scoring.ahead import ahead
 from propensity.scoring.causes import LEFT_ALONE, NURTURED, REFERRAL_SOURCE
 from propensity.scoring.columns import Facts, Floats, filled, joined, scattered, sentence, where
 from propensity.scoring.criteria import ALL_STATES, CRITERIA, MET, NOT_MET, UNKNOWN, Judge, state_names
@@ -61,6 +64,8 @@ LIST_MORE = (
 """What a listed lead shows."""
 FILE = tuple(name for name in DECIDED.names if name not in ("gated", "off_list", "segment", "topic", "arm"))
 """The file beside the scores: each criterion with its evidence and date."""
+_AT_ONCE = 2
+"""Batches that are decided together: Arrow lets others work while it does, and each costs memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +153,26 @@ def qualify(
     joined = joined.left_join(gated.select("lead_id", gated="removed"), "lead_id").drop("lead_id_right")
     joined = joined.left_join(positions(canonical, as_of), "lead_id").drop("lead_id_right")
     eligible = [np.zeros(0)]
-    for number, batch in enumerate(engine.stream(joined, config.lists.batch_rows)):
+    for number, batch in enumerate(ahead(engine.stream(joined, config.lists.batch_rows))):
         table = pa.Table.from_batches([batch])
         eligible.append(decide.eligible(table))
         pq.write_table(table, kept / "facts" / f"{number:06d}.parquet", compression="lz4")
     threshold = threshold_of(config, np.concatenate(eligible), capacity)
-    for path in sorted((kept / "facts").glob("*.parquet")):
-        pq.write_table(decide.table(pq.read_table(path), threshold), kept / "decided" / path.name)
-        path.unlink()
+    _decide(decide, threshold, kept / "facts", kept / "decided")
     return Qualified(
         engine.read_parts(kept / "decided"), facts, scores, threshold, decide.counts(), seen.why_unknown()
     )
+
+
+def _decide(decide: Decisions, threshold: Threshold, facts: Path, decided: Path) -> None:
+    """Decide for each part in `facts`, which goes away, and leave one of that name in `decided`."""
+
+    def one(path: Path) -> None:
+        pq.write_table(decide.table(pq.read_table(path), threshold), decided / path.name)
+        path.unlink()
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(one, sorted(facts.glob("*.parquet"))))
 
 
 def _spine(canonical: Canonical, parts: ScoredParts) -> ir.Table:
@@ -208,6 +222,7 @@ class Decisions:
         self._judge = Judge(config, seen)
         self._askable = frozenset(CRITERIA) - seen.why_unknown().keys()
         self._leaves = pa.array([OFF_LIST.get(rule.action) for rule in self._rules.actions], pa.string())
+        self._counting = Lock()
         self._counts = {name: np.zeros(len(ALL_STATES), np.int64) for name in CRITERIA}
 
     def eligible(self, table: pa.Table) -> Floats:
@@ -221,8 +236,9 @@ class Decisions:
         """Decide for a batch."""
         facts = self._judge.facts(table)
         judged, at = self._judge.all(facts), threshold.probability
-        for name, codes in judged.states.items():
-            self._counts[name] += np.bincount(codes, minlength=len(ALL_STATES))
+        with self._counting:
+            for name, codes in judged.states.items():
+                self._counts[name] += np.bincount(codes, minlength=len(ALL_STATES))
         found = self._situations(facts, judged.states, at)
         is_prospect = found.over_threshold & ~found.failed
         decided = {
