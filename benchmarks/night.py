@@ -145,7 +145,7 @@ def main() -> None:
     parser.add_argument("--train-leads", type=int, default=50_000)
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument(
-        "--memory-gb", type=float, help="engine.memory_gb; `score --memory GB` leaves it 0.6 GB less"
+        "--memory-gb", type=float, help="engine.memory_gb; `score --memory GB` leaves it 0.7 GB less"
     )
     parser.add_argument("--set", dest="more", action="append", default=[], help="a setting of ours")
     parser.add_argument(

@@ -32,12 +32,12 @@ ModelVersion = Annotated[
 Memory = Annotated[
     float | None,
     typer.Option(
-        "--memory", metavar="GB", min=0.85,
-        help="Memory of the whole run in GB: sets engine.memory_gb to what is left beside Python and the model (0.6 GB).",
+        "--memory", metavar="GB", min=0.95,
+        help="Memory of the whole run in GB: sets engine.memory_gb to what is left beside Python and the model (0.7 GB).",
     ),
 ]  # fmt: skip
-_BESIDE_THE_ENGINE_GB = 0.6
-"""What the interpreter, the libraries and one batch of leads take: measured with 140 features."""
+_BESIDE_THE_ENGINE_GB = 0.7
+"""What the interpreter, the libraries and two batches of leads take: measured with 140 features."""
 CODES = (
     "Exit codes: 0 done, 2 usage or config, 3 data refused, 4 no usable model, 5 delivery failed, "
     "6 warnings under --strict, 7 promotion refused, 8 another run holds the lock."
