@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pyarrow as pa
+
 from oracles import worlds
 from propensity.features.frame import features_of
 from propensity.features.ranges import ranges_of
-from propensity.scoring.facts import lead_facts
+from propensity.scoring.facts import facts_by_ranges, lead_facts
 from propensity.timeline.snapshots import scoring_spine
 from scoring.conftest import AS_OF, company
 
@@ -25,12 +27,13 @@ def test_by_ranges_the_facts_are_those_of_all_at_once(desk, tmp_path):
     spine = scoring_spine(canonical, AS_OF)
     whole = engine.collect(lead_facts(canonical, spine).order_by("lead_id"))
     ranges = ranges_of(canonical, spine, 2)
-    parts = lead_facts(canonical, spine, name="by_ranges", as_of=AS_OF, ranges=ranges, folder=tmp_path)
-    assert engine.collect(parts.order_by("lead_id")).to_pylist() == whole.to_pylist()
+    features = engine.materialise(features_of(canonical, spine).expression, "known_before")
+    parts = facts_by_ranges(canonical, ranges, tmp_path, as_of=AS_OF, known=features, name="by_ranges")
+    found = pa.Table.from_batches(list(parts))
+    assert found.select(whole.column_names).sort_by("lead_id").to_pylist() == whole.to_pylist()
     assert len(list(tmp_path.iterdir())) == 3
     assert whole["last_answer"].null_count == whole.num_rows - 1
     assert whole["talker_id"].null_count < whole.num_rows
-    features = engine.materialise(features_of(canonical, spine).expression, "known_before")
     again = lead_facts(canonical, spine, name="known_already", known=features)
     assert engine.collect(again.order_by("lead_id")).to_pylist() == whole.to_pylist()
     # What is given is taken, and not derived anew.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from propensity.features import budget
 from propensity.features.assemble import assemble
 from propensity.features.catalogue import possible_features
-from propensity.scoring.lastacts import ACTS, AGE_DIGITS, intent_kinds, last_acts, packed
+from propensity.scoring.colleagues import accounts_of, with_colleagues
+from propensity.scoring.lastacts import ACTS, intent_kinds, last_acts, packed
 from propensity.timeline.history import SNAPSHOT, cut, joined_left, lead_key
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ _FEATURES = {
     "budget_facts": "budget_fact_count",
 }
 _TEXTS = {"stage"}
-_PERSON = ("id", "name", "title")
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,6 @@ def lead_facts(
     name: str = "qualify_facts",
     as_of: datetime | None = None,
     known: Table | None = None,
-    ranges: Ranges | None = None,
-    folder: Path | None = None,
 ) -> Table:
     """What is known of each lead of `spine`, kept in the engine under `name`.
 
@@ -130,10 +128,6 @@ def lead_facts(
         Where all of them stand, if that is one instant.
     known
         Features that were derived already, of all snapshots of `spine` by their numbers: they need not be derived again.
-    ranges
-        The same leads in ranges: what is known of the leads alone is then derived range by range.
-    folder
-        Where `ranges` are given, an empty folder for that, which must stay as long as the table is read.
 
     Returns
     -------
@@ -143,41 +137,57 @@ def lead_facts(
     one who answered last, with `talker_answer` (packed). Null means unknown.
     """
     engine = canonical.engine
-    told = (
-        engine.materialise(known.select(*_known_already(canonical, known)), f"{name}_known")
-        if known is not None
-        else None
-    )
-    if ranges is None or folder is None:
-        base = engine.materialise(_of_the_lead(canonical, spine, as_of, told), f"{name}_own")
-    else:
-        base = _by_ranges(canonical, as_of, told, ranges, folder)
-    if "account_id" in canonical.present["leads"] and canonical.dated and not canonical.flat:
-        table = _with_colleagues(base)
-    else:
-        texts = [f"{who}_{part}" for who in ("colleague", "talker") for part in _PERSON]
-        table = base.mutate(
-            others_decide=ibis.literal(0, "int64"),
-            **{column: ibis.null("string") for column in (*texts, "talker_answer")},
-        )
-    return engine.materialise(table, name)
+    told = None if known is None else _told_already(canonical, known, name)
+    base = engine.materialise(_of_the_lead(canonical, spine, as_of, told), f"{name}_own")
+    return engine.materialise(with_colleagues(base, accounts_of(canonical, base, f"{name}_accounts")), name)
 
 
-def _by_ranges(
-    canonical: Canonical, as_of: datetime | None, known: Table | None, ranges: Ranges, folder: Path
-) -> Table:
-    """Derive what is known of the leads range by range, and read it back from the parts that it leaves in `folder`."""
-    engine = canonical.engine
-    facts = _of_the_lead(canonical, ranges.part, as_of, known)
+def facts_by_ranges(
+    canonical: Canonical,
+    ranges: Ranges,
+    folder: Path,
+    *,
+    as_of: datetime | None,
+    known: Table,
+    more: Callable[[Table], Table] = lambda facts: facts,
+    name: str = "qualify_facts",
+) -> Iterator[pa.RecordBatch]:
+    """What `lead_facts` gives, range by range and in batches, nothing of it kept in the engine.
+
+    Parameters
+    ----------
+    canonical
+        The tables.
+    ranges
+        The leads in ranges.
+    folder
+        An empty folder, for what is known of the leads alone: who else is at their accounts is looked for in all of that.
+    as_of, known
+        As for `lead_facts`.
+    more
+        What is joined to the facts of a range.
+    name
+        What the names of tables begin with.
+    """
+    engine, rows = canonical.engine, canonical.config.lists.batch_rows
+    facts = _of_the_lead(canonical, ranges.part, as_of, _told_already(canonical, known, name))
     for number in ranges.in_turn(engine):
-        for within, batch in enumerate(engine.stream(facts, canonical.config.lists.batch_rows)):
+        for within, batch in enumerate(engine.stream(facts, rows)):
             path = folder / f"{number:06d}-{within:06d}.parquet"
             pq.write_table(pa.Table.from_batches([batch]), path, compression="lz4")
-    return engine.read_parts(folder)
+    base = engine.read_parts(folder)
+    accounts = accounts_of(canonical, base, f"{name}_accounts")
+    here = base.join(ranges.part.select(SNAPSHOT), SNAPSHOT)
+    if accounts is not None:
+        accounts = accounts.semi_join(here, "account_id")
+    told = more(with_colleagues(here, accounts))
+    for _ in ranges.in_turn(engine):
+        yield from engine.stream(told, rows)
 
 
-def _known_already(canonical: Canonical, known: Table) -> list[str]:
-    return [SNAPSHOT, *(name for name in _wanted(canonical) if name in known.columns)]
+def _told_already(canonical: Canonical, known: Table, name: str) -> Table:
+    columns = [SNAPSHOT, *(feature for feature in _wanted(canonical) if feature in known.columns)]
+    return canonical.engine.materialise(known.select(*columns), f"{name}_known")
 
 
 def _wanted(canonical: Canonical) -> dict[str, Feature]:
@@ -250,42 +260,3 @@ def _last_budget(budgets: Table, config: Config, *, kinds_told: bool) -> Table:
     capable = table["is_latest_capacity"] if kinds_told else table["is_latest"]
     found = packed(table["age_us"], table["kind"], ibis.literal(""))
     return table.group_by(SNAPSHOT).aggregate(last_budget=found.min(where=capable))
-
-
-def _with_colleagues(table: Table) -> Table:
-    """Add who else at the account may decide, and who of them answered last; never who asked not to be contacted."""
-    decides = (table["has_authority"] == 1).fill_null(ibis.literal(False))
-    table = table.mutate(_decides=decides & table["account_id"].notnull())
-    members = table.filter(table["_decides"])
-    counts = members.group_by("account_id").aggregate(_deciders=members.count())
-    table = joined_left(table, counts, "account_id")
-    own = table["_decides"].cast("int64")
-    table = table.mutate(others_decide=table["_deciders"].fill_null(0) - own)
-    open_to_us = table["account_id"].notnull() & ~table["silent"]
-    deciders = table.filter(open_to_us & table["_decides"])
-    order = [deciders["seniority_rank"].desc(), deciders["lead_id"]]
-    table = _someone_else(table, deciders, order, "colleague")
-    talkers = table.filter(open_to_us & table["last_answer"].notnull())
-    order = [talkers["last_answer"].substr(0, AGE_DIGITS), talkers["lead_id"]]
-    table = _someone_else(table, talkers, order, "talker", answer="last_answer")
-    return table.drop("_decides", "_deciders")
-
-
-def _someone_else(table: Table, candidates: Table, order: Sequence[Value], who: str, **more: str) -> Table:
-    """Add the first candidate of the same account who is not the lead itself: the first two suffice to find one."""
-    place = ibis.row_number().over(group_by="account_id", order_by=list(order))
-    columns = {"id": "lead_id", "name": "contact_name", "title": "title", **more}
-    first_two = candidates.mutate(_place=place)
-    first_two = first_two.filter(first_two["_place"] <= 1)
-    for number in (0, 1):
-        one = first_two.filter(first_two["_place"] == number)
-        one = one.select(
-            "account_id", **{f"_{part}{number}": one[column] for part, column in columns.items()}
-        )
-        table = joined_left(table, one, "account_id")
-    itself = (table["_id0"] == table["lead_id"]).fill_null(ibis.literal(False))
-    chosen = {
-        f"{who}_{part}": ibis.cases((itself, table[f"_{part}1"]), else_=table[f"_{part}0"])
-        for part in columns
-    }
-    return table.mutate(**chosen).drop(*(f"_{part}{number}" for part in columns for number in (0, 1)))

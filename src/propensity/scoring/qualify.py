@@ -22,7 +22,7 @@ from propensity.scoring.ahead import ahead
 from propensity.scoring.causes import LEFT_ALONE, NURTURED, REFERRAL_SOURCE
 from propensity.scoring.columns import Facts, Floats, filled, joined, scattered, sentence, where
 from propensity.scoring.criteria import ALL_STATES, CRITERIA, MET, NOT_MET, UNKNOWN, Judge, state_names
-from propensity.scoring.facts import Observed, lead_facts, observed
+from propensity.scoring.facts import Observed, facts_by_ranges, lead_facts, observed
 from propensity.scoring.gate import positions
 from propensity.scoring.opening import openings
 from propensity.scoring.segments import arm, interests, segments
@@ -140,36 +140,40 @@ def qualify(
     kept = Path(tempfile.mkdtemp(prefix="qualify-", dir=parts.scores.parent))
     for name in ("known", "facts", "decided"):
         (kept / name).mkdir()
-    facts: Any = lead_facts(
-        canonical,
-        _spine(canonical, parts),
-        as_of=as_of,
-        known=engine.read_parts(parts.features),
-        ranges=ranges,
-        folder=kept / "known",
-    )
     scores: Any = engine.read_parts(parts.scores)
-    joined = facts.join(scores.select("lead_id", "probability"), "lead_id")
-    joined = joined.left_join(gated.select("lead_id", gated="removed"), "lead_id").drop("lead_id_right")
-    joined = joined.left_join(positions(canonical, as_of), "lead_id").drop("lead_id_right")
+    where_they_are = engine.materialise(positions(canonical, as_of), "qualify_positions")
+
+    def more(facts: Any) -> Any:
+        found = facts.join(scores.select("lead_id", "probability"), "lead_id")
+        found = found.join(gated.select("lead_id", gated="removed"), "lead_id")
+        return found.join(where_they_are, "lead_id")
+
+    known = engine.read_parts(parts.features)
+    if ranges is None:
+        spine = _spine(canonical, parts)
+        batches = engine.stream(
+            more(lead_facts(canonical, spine, as_of=as_of, known=known)), config.lists.batch_rows
+        )
+    else:
+        batches = facts_by_ranges(canonical, ranges, kept / "known", as_of=as_of, known=known, more=more)
     eligible = [np.zeros(0)]
-    for number, batch in enumerate(ahead(engine.stream(joined, config.lists.batch_rows))):
+    for number, batch in enumerate(ahead(batches)):
         table = pa.Table.from_batches([batch])
         eligible.append(decide.eligible(table))
         pq.write_table(table, kept / "facts" / f"{number:06d}.parquet", compression="lz4")
     threshold = threshold_of(config, np.concatenate(eligible), capacity)
     _decide(decide, threshold, kept / "facts", kept / "decided")
+    facts: Any = engine.read_parts(kept / "facts").drop("probability", "gated", "position")
     return Qualified(
         engine.read_parts(kept / "decided"), facts, scores, threshold, decide.counts(), seen.why_unknown()
     )
 
 
 def _decide(decide: Decisions, threshold: Threshold, facts: Path, decided: Path) -> None:
-    """Decide for each part in `facts`, which goes away, and leave one of that name in `decided`."""
+    """Decide for each part in `facts`, and leave one of that name in `decided`."""
 
     def one(path: Path) -> None:
         pq.write_table(decide.table(pq.read_table(path), threshold), decided / path.name)
-        path.unlink()
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(one, sorted(facts.glob("*.parquet"))))
