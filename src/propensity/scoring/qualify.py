@@ -26,6 +26,7 @@ from propensity.scoring.facts import Observed, facts_by_ranges, lead_facts, obse
 from propensity.scoring.gate import positions
 from propensity.scoring.opening import openings
 from propensity.scoring.segments import arm, interests, segments
+from propensity.timeline.history import SNAPSHOT
 from propensity.timeline.snapshots import SPINE
 
 if TYPE_CHECKING:
@@ -141,14 +142,12 @@ def qualify(
     for name in ("known", "facts", "decided"):
         (kept / name).mkdir()
     scores: Any = engine.read_parts(parts.scores)
-    where_they_are = engine.materialise(positions(canonical, as_of), "qualify_positions")
+    known = engine.read_parts(parts.features)
+    judged_by = _judged_by(canonical, known, scores, gated, as_of)
 
     def more(facts: Any) -> Any:
-        found = facts.join(scores.select("lead_id", "probability"), "lead_id")
-        found = found.join(gated.select("lead_id", gated="removed"), "lead_id")
-        return found.join(where_they_are, "lead_id")
+        return facts.join(judged_by, SNAPSHOT)
 
-    known = engine.read_parts(parts.features)
     if ranges is None:
         spine = _spine(canonical, parts)
         batches = engine.stream(
@@ -167,6 +166,20 @@ def qualify(
     return Qualified(
         engine.read_parts(kept / "decided"), facts, scores, threshold, decide.counts(), seen.why_unknown()
     )
+
+
+def _judged_by(
+    canonical: Canonical, features: Any, scores: Any, gated: Any, as_of: datetime | None
+) -> ir.Table:
+    """Beside the facts, per snapshot: `probability`, `gated` and `position`.
+
+    Step by step, since each holds a table of all leads; and in the order of the snapshots, which makes them easy to find by ranges.
+    """
+    engine = canonical.engine
+    table: Any = features.select(SNAPSHOT, "lead_id").join(scores.select("lead_id", "probability"), "lead_id")
+    for number, beside in enumerate((gated.select("lead_id", gated="removed"), positions(canonical, as_of))):
+        table = engine.materialise(table, f"qualify_beside_{number}").join(beside, "lead_id")
+    return engine.materialise(table.drop("lead_id").order_by(SNAPSHOT), "qualify_beside")
 
 
 def _decide(decide: Decisions, threshold: Threshold, facts: Path, decided: Path) -> None:
