@@ -15,7 +15,7 @@ from propensity.config.file import parse_config
 from propensity.engines.duckdb import DuckDBEngine
 from propensity.scoring.gate import gate
 from propensity.scoring.persons import persons
-from propensity.scoring.rank import in_order, ranked
+from propensity.scoring.rank import PLACE, ranked
 from propensity.scoring.score import tie_breaks
 from propensity.sources.canonical import Canonical, load
 
@@ -104,7 +104,7 @@ def gated(canonical: Canonical) -> Any:
 
 def collect(canonical: Canonical, probability: list[float], margin: list[float]) -> list[dict]:
     table = ranked(canonical, scores(canonical, probability, margin), gated(canonical))
-    return canonical.engine.collect(in_order(table)).to_pylist()
+    return canonical.engine.collect(table.order_by(PLACE)).to_pylist()
 
 
 def test_order_is_probability_then_margin_then_hash(canonical):

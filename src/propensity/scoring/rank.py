@@ -97,11 +97,6 @@ def _places(canonical: Canonical, table: Any) -> list[Any]:
     return [off, *_order(canonical, table, ibis.cases((off, 0.0), else_=table["expected_value"]))]
 
 
-def in_order(table: ir.Table) -> ir.Table:
-    """Ranked leads first, in their order; then the removed ones, by the same rule."""
-    return table.order_by(PLACE)
-
-
 def _with_company(canonical: Canonical, table: ir.Table) -> ir.Table:
     """The account's name; of several versions of an account, the last by name."""
     if "accounts" not in canonical.tables:
