@@ -29,7 +29,7 @@ def test_what_fits_into_one_range_is_not_divided(demo):
 
 
 def test_memory_of_a_run_leaves_the_engine_what_python_does_not_take():
-    assert configured(CONFIG, None, memory=1).engine.memory_gb == 0.4
+    assert configured(CONFIG, None, memory=1).engine.memory_gb == 0.3
     assert configured(CONFIG, ["engine.memory_gb=3"], memory=1).engine.memory_gb == 3
     with pytest.raises(ConfigError, match="memory_gb"):
-        configured(CONFIG, None, memory=0.6)
+        configured(CONFIG, None, memory=0.7)
