@@ -15,6 +15,7 @@ from propensity.engines import open_engine
 from propensity.features.cache import cached_frame
 from propensity.features.frame import FeatureFrame, features_of
 from propensity.features.rare import without_rare
+from propensity.scratch import sweep
 from propensity.sources.canonical import Canonical, load
 from propensity.timeline.history import data_through, future_findings
 from propensity.timeline.snapshots import training_spine
@@ -65,7 +66,11 @@ def opened(
 
 
 def open_session(config: Config, clock: Callable[[], datetime] = wall_clock) -> Session:
-    """Open and check the data of a configuration; the caller closes the engine."""
+    """Open and check the data of a configuration; the caller closes the engine.
+
+    What killed runs worked with goes first: it holds personal data, as large as the tables, and nobody else would delete it.
+    """
+    sweep()
     engine = open_engine(config)
     try:
         canonical = load(engine, config)
