@@ -68,7 +68,7 @@ def opened(
 def open_session(config: Config, clock: Callable[[], datetime] = wall_clock) -> Session:
     """Open and check the data of a configuration; the caller closes the engine.
 
-    What killed runs worked with goes first: it holds personal data, as large as the tables, and nobody else would delete it.
+    What killed runs worked with goes first: it holds personal data, as large as the tables, and they could not delete it.
     """
     sweep()
     engine = open_engine(config)

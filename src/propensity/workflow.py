@@ -212,12 +212,7 @@ def promote(
     why = reason_to_force(reason, force=force)
     progress.step("Fetching champion and challenger")
     registry = _registry(config)
-    challenger = registry.version(version) if version is not None else registry.challenger()
-    champion = registry.champion()
-    if challenger is None:
-        raise RegistryError(
-            f"model {config.tracking.model_name!r} has no challenger. Run `propensity train` with the same --config."
-        )
+    challenger, champion = _challenger(registry, config, version), registry.champion()
     if champion is not None and champion.number == challenger.number:
         # Nothing moves; a challenger alias that an earlier, killed promotion left on it goes.
         registry.promote(challenger)
@@ -233,6 +228,15 @@ def promote(
         gate.refuse()
     former = registry.promote(challenger, promotion_of(gate, why))
     return PromoteResult(challenger, former, gate, why)
+
+
+def _challenger(registry: Registry, config: Config, version: str | None) -> Version:
+    found = registry.version(version) if version is not None else registry.challenger()
+    if found is None:
+        raise RegistryError(
+            f"model {config.tracking.model_name!r} has no challenger. Run `propensity train` with the same --config."
+        )
+    return found
 
 
 def _rival(registry: Registry, champion: Version) -> Champion:

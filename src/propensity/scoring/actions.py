@@ -26,7 +26,17 @@ from propensity.scoring.columns import (
     told_numbers,
     where,
 )
-from propensity.scoring.criteria import ALL_STATES, CRITERIA, MET, NOT_MET, UNKNOWN, Codes, colleague, is_in
+from propensity.scoring.criteria import (
+    ALL_STATES,
+    CRITERIA,
+    MET,
+    NOT_MET,
+    UNKNOWN,
+    Codes,
+    colleague,
+    failed,
+    is_in,
+)
 from propensity.scoring.reasons import shown
 
 if TYPE_CHECKING:
@@ -73,8 +83,7 @@ class Situations:
     @property
     def failed(self) -> Flags:
         """Whether a hard criterion is not met."""
-        none = np.zeros(len(self.probability), np.bool_)
-        return np.logical_or.reduce([none, *(is_in(self.states[name], NOT_MET) for name in self.hard)])
+        return failed(self.states, self.hard)
 
     @property
     def over_threshold(self) -> Flags:

@@ -153,8 +153,7 @@ class Judge:
 
     def failed(self, states: Mapping[str, Codes]) -> Flags:
         """Where a hard criterion is not met."""
-        none = np.zeros(len(states[CRITERIA[0]]), np.bool_)
-        return reduce(or_, (is_in(states[name], NOT_MET) for name in self.hard), none)
+        return failed(states, self.hard)
 
     def fit(self, facts: Facts) -> list[Case]:
         """Met where every part is, not met where one is not; else unknown."""
@@ -247,6 +246,12 @@ class Judge:
 
     def _saying(self, name: str, before: str = "", after: str = "") -> Callable[[Facts], pa.Array]:
         return lambda some: sentence(before, self.phrases(some.acts(name)), after)
+
+
+def failed(states: Mapping[str, Codes], hard: Sequence[str]) -> Flags:
+    """Where one of these criteria is not met."""
+    none = np.zeros(len(states[CRITERIA[0]]), np.bool_)
+    return reduce(or_, (is_in(states[name], NOT_MET) for name in hard), none)
 
 
 def is_in(codes: Codes, *states: State) -> Flags:

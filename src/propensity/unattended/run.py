@@ -112,7 +112,7 @@ def unattended(
             wait_seconds=config.nightly.wait_seconds,
         ):
             try:
-                # What a killed run worked with holds personal data; nobody else would delete it.
+                # Whatever reads data sweeps; here first, so that the log says it.
                 swept = sweep()
                 if swept:
                     log.event("swept", folders=swept)

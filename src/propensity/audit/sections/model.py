@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from propensity.audit.charts import Bar, Curve, Interval, bars, curves, intervals
 from propensity.audit.drivers import FeatureEffect
 from propensity.audit.report import Block, Drawing, Fold, Grid, Section, Words, plain, quoted
 from propensity.audit.sections.facts import Facts, percent, short_percent, told, with_interval
 from propensity.selection.ladder import WORDS, Step
+
+if TYPE_CHECKING:
+    from propensity.stats.evaluation import Evaluation
 
 NO_TEST: Final = "There was no test that holds both outcomes, so this part says nothing."
 _METRICS: Final = {
@@ -51,44 +54,46 @@ def ladder(facts: Facts) -> Section:
         ),
     ]
     rungs = {WORDS[name]: found for name, found in tested.items() if name in WORDS}
-    if rungs:
-        lifts = [
-            Interval(name, m.value, m.low, m.high, f"{m.value:.2f}")
-            for name, found in rungs.items()
-            for m in (found.metrics["lift_top_decile"],)
-        ]
-        says = "Lift in the top tenth by rung: " + "; ".join(f"{row.label} {row.shown}" for row in lifts)
-        drawn = intervals(
-            lifts,
-            says=says,
-            tick=lambda v: f"{v:g}",
-            reference=1.0,
-            axis="lift in the top tenth of each list",
-        )
-        blocks.append(
-            Drawing(drawn, "Each rung on the test, with its 95 % interval. The dotted line, 1, is chance.")
-        )
-        head = ("on the test", *rungs)
-        figures = tuple(
-            (title, *(with_interval(found.metrics[key], decimals) for found in rungs.values()))
-            for key, (title, decimals, _) in _METRICS.items()
-        )
-        meanings = tuple((title, meaning) for title, _, meaning in _METRICS.values())
-        blocks.append(
-            Fold(
-                "All figures of all rungs, with 95 % intervals",
-                (
-                    Grid(
-                        "Figures on the test, with 95 % intervals clustered by account",
-                        head,
-                        figures,
-                        "l" + "r" * len(rungs),
-                    ),
-                    Grid("What the figures mean", (), meanings, "ll"),
+    return Section("ladder", "The ladder: why this model", (*blocks, *(_on_the_test(rungs) if rungs else ())))
+
+
+def _on_the_test(rungs: Mapping[str, Evaluation]) -> tuple[Block, ...]:
+    """How each rung did on the test: a drawing of the lifts, and all figures folded away."""
+    lifts = [
+        Interval(name, m.value, m.low, m.high, f"{m.value:.2f}")
+        for name, found in rungs.items()
+        for m in (found.metrics["lift_top_decile"],)
+    ]
+    says = "Lift in the top tenth by rung: " + "; ".join(f"{row.label} {row.shown}" for row in lifts)
+    drawn = intervals(
+        lifts,
+        says=says,
+        tick=lambda v: f"{v:g}",
+        reference=1.0,
+        axis="lift in the top tenth of each list",
+    )
+    drawing = Drawing(drawn, "Each rung on the test, with its 95 % interval. The dotted line, 1, is chance.")
+    head = ("on the test", *rungs)
+    figures = tuple(
+        (title, *(with_interval(found.metrics[key], decimals) for found in rungs.values()))
+        for key, (title, decimals, _) in _METRICS.items()
+    )
+    meanings = tuple((title, meaning) for title, _, meaning in _METRICS.values())
+    return (
+        drawing,
+        Fold(
+            "All figures of all rungs, with 95 % intervals",
+            (
+                Grid(
+                    "Figures on the test, with 95 % intervals clustered by account",
+                    head,
+                    figures,
+                    "l" + "r" * len(rungs),
                 ),
-            )
-        )
-    return Section("ladder", "The ladder: why this model", tuple(blocks))
+                Grid("What the figures mean", (), meanings, "ll"),
+            ),
+        ),
+    )
 
 
 def _why(step: Step) -> str:
