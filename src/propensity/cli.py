@@ -147,11 +147,11 @@ def score(
     strict: Strict = False,
 ) -> None:
     """Score every lead with the champion, and write the ranked list with reasons."""
-    from propensity import workflow  # noqa: PLC0415
+    from propensity import serving  # noqa: PLC0415
     from propensity.terminal import screens  # noqa: PLC0415
 
     with reported(as_json) as progress:
-        result = workflow.score(
+        result = serving.score(
             configured(config, override, memory=memory),
             out=out,
             as_of=instant(as_of),

@@ -1,22 +1,21 @@
-"""Wiring: check, train, backtest, score, promote, roll back. Each takes a configuration and gives a result that prints itself."""
+"""Wiring: check, train, backtest, score, promote, roll back. Each takes a configuration and gives a result that prints itself.
+
+`score` is in `serving`, which loads nothing of what training needs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from propensity import __version__
 from propensity.audit.leakage import hold_court
 from propensity.audit.profile import profile
-from propensity.delivery.database import upsert
 from propensity.delivery.figures import write_figures
 from propensity.errors import ModelError, RegistryError
 from propensity.features.catalogue import parameters
-from propensity.listing import list_night, messages
-from propensity.nights import Nights
+from propensity.listing import messages
 from propensity.recording import (
     evidence_of,
     facts_of,
@@ -35,7 +34,6 @@ from propensity.results import (
     CheckResult,
     PromoteResult,
     RollbackResult,
-    ScoreResult,
     Standing,
     TrainResult,
 )
@@ -44,6 +42,7 @@ from propensity.scoring.surprises import FILLED
 from propensity.selection.backtest import backtest as make_past_lists
 from propensity.selection.gate import Champion, examine
 from propensity.selection.training import train_and_judge
+from propensity.serving import load_model, publish, registry_of, score
 from propensity.session import Progress, opened, training_frame, wall_clock
 from propensity.tracking.experiment import log_training
 from propensity.tracking.registry import Registry, Version
@@ -51,7 +50,8 @@ from propensity.tracking.store import Store
 
 if TYPE_CHECKING:
     from propensity.config import Config
-    from propensity.model.bundle import Bundle
+
+__all__ = ["BACKTEST", "backtest", "check", "load_model", "promote", "publish", "rollback", "score", "train"]
 
 BACKTEST = "backtest.json"
 
@@ -115,62 +115,6 @@ def backtest(config: Config, progress: Progress | None = None) -> BacktestResult
         return result
 
 
-def score(
-    config: Config,
-    *,
-    out: Path | None = None,
-    as_of: datetime | None = None,
-    version: str | None = None,
-    progress: Progress | None = None,
-) -> ScoreResult:
-    """Score every lead, rank those who may be called, and leave the list in `out`.
-
-    Parameters
-    ----------
-    config
-        The configuration that the model was trained with.
-    out
-        Folder of the list; `paths.out`/<as_of> by default. It takes the place of an earlier one as a whole; files in it
-        that are not ours stay.
-    as_of
-        The instant to stand at (UTC); how far the data reach by default.
-    version
-        A registered version; the champion by default.
-    progress
-        Told what happens.
-    """
-    progress = progress or Progress()
-    model, bundle = load_model(config, version, progress)
-    with opened(config, progress) as session:
-        nights = Nights(config)
-        scored = list_night(session, model, bundle, nights, out=out, as_of=as_of, progress=progress)
-        nights.record(scored.out)
-        publish(config, scored, progress)
-        return replace(scored, warnings=(*scored.warnings, *nights.warnings))
-
-
-def publish(config: Config, scored: ScoreResult, progress: Progress) -> bool:
-    """Write the scores and the list of a delivered night to the database that is configured; False where none is."""
-    if config.lists.database is None:
-        return False
-    progress.step("Writing to the database")
-    upsert(config.lists.database, scored.out, scored.as_of, (scored.model, scored.version))
-    return True
-
-
-def load_model(config: Config, version: str | None, progress: Progress) -> tuple[Version, Bundle]:
-    """The champion, or the version asked for, through the verified local cache."""
-    progress.step("Fetching the model")
-    registry = _registry(config)
-    found = registry.version(version) if version is not None else registry.champion()
-    if found is None:
-        raise RegistryError(
-            f"model {config.tracking.model_name!r} has no champion. Run `propensity train`, then `propensity promote`, "
-            "with the same --config."
-        )
-    return found, registry.bundle(found)
-
-
 def promote(
     config: Config,
     *,
@@ -211,7 +155,7 @@ def promote(
     progress = progress or Progress()
     why = reason_to_force(reason, force=force)
     progress.step("Fetching champion and challenger")
-    registry = _registry(config)
+    registry = registry_of(config)
     challenger, champion = _challenger(registry, config, version), registry.champion()
     if champion is not None and champion.number == challenger.number:
         # Nothing moves; a challenger alias that an earlier, killed promotion left on it goes.
@@ -257,7 +201,7 @@ def rollback(config: Config, progress: Progress | None = None) -> RollbackResult
         The former champion is damaged; the present one stays.
     """
     (progress or Progress()).step("Fetching the former champion")
-    registry = _registry(config)
+    registry = registry_of(config)
     leaving, (former, deleted) = registry.in_use(), registry.former()
     back = standing_of(registry.bundle(former), registry.promotion(former))
     try:
@@ -267,7 +211,3 @@ def rollback(config: Config, progress: Progress | None = None) -> RollbackResult
         gone = Standing(problem=str(error))
     restored, replaced = registry.rollback()
     return RollbackResult(restored, replaced, back, gone, deleted)
-
-
-def _registry(config: Config) -> Registry:
-    return Registry(Store.from_config(config.tracking), config.paths.models)

@@ -58,7 +58,7 @@ class Night:
 
 @contextmanager
 def a_night(config: Config) -> Iterator[Night]:
-    _, bundle = workflow.load_model(config, None, Progress())
+    _, bundle = workflow.load_model(config, None)
     with opened(config, Progress()) as session:
         query = features_of(session.canonical, scoring_spine(session.canonical, AS_OF))
         # What a night hands on, whose acts have numbers for words: facts that are put in have none.

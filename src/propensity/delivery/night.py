@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,14 +83,17 @@ def write_night(
         The folder of earlier nights: who was on their lists and is on none of this one is told to the CRM.
     """
     batch = config.lists.batch_rows
-    rows = {SCORES: _write_scores(scratch / SCORES, engine, ranking.scores, batch)}
     listed = engine.collect(ranking.listed)
     write_parquet(scratch / LIST, listed.to_batches(), listed.schema)
     write_csv(scratch / LIST_CSV, listed)
-    rows |= {LIST: listed.num_rows, LIST_CSV: listed.num_rows}
-    rows |= write_exports(scratch, engine, ranking.exports, batch_rows=batch)
+    rows = {LIST: listed.num_rows, LIST_CSV: listed.num_rows}
     lists = rep_lists(listed, ranking.reps)
-    rows |= write_reps(scratch, lists, ranking.acts, night)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reps") as beside:
+        # Pages and workbooks are Python's work; the large files are the engine's and Arrow's.
+        of_reps = beside.submit(write_reps, scratch, lists, ranking.acts, night)
+        rows[SCORES] = _write_scores(scratch / SCORES, engine, ranking.scores, batch)
+        rows |= write_exports(scratch, engine, ranking.exports, batch_rows=batch)
+        rows |= of_reps.result()
     earlier = earlier_leads(
         nights, night, config.tracking.model_name, most=config.lists.crm.look_back_lists
     ) - set(listed["lead_id"].to_pylist())

@@ -43,17 +43,25 @@ def write_workbook(path: Path, one: RepList, night: Night) -> None:
     """Write one rep's list: a frozen header, filters, and links that are only ours (`mailto:`, `tel:`)."""
     from xlsxwriter import Workbook  # noqa: PLC0415
 
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    options: dict[str, Any] = {
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    # Row after row, each on disk once it is whole; and what is put aside lies where a killed run is cleaned up.
+    options |= {"constant_memory": True, "tmpdir": str(path.parent)}
     book: Any = Workbook(str(path), options)
     book.set_properties({"title": "Calls", "created": _CREATED})
     book.set_size(2400, 1200)
     formats = _formats(book)
     sheet = book.add_worksheet("Calls")
     shown = [column for column in COLUMNS if column[0] in one.rows.column_names]
-    for place, (name, title, width) in enumerate(shown):
+    for place, (_, title, width) in enumerate(shown):
         sheet.set_column(place, place, width)
         sheet.write_string(0, place, title, formats["head"])
-        for line, value in enumerate(one.rows[name].to_pylist(), start=1):
+    names = [name for name, _, _ in shown]
+    for line, row in enumerate(zip(*(one.rows[name].to_pylist() for name in names), strict=True), start=1):
+        for place, (name, value) in enumerate(zip(names, row, strict=True)):
             _write(sheet, line, place, name, value, formats)
     sheet.freeze_panes(1, 2)
     sheet.autofilter(0, 0, max(1, one.rows.num_rows), len(shown) - 1)

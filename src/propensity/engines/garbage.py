@@ -22,3 +22,19 @@ def uncollected() -> Generator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+@contextmanager
+def settled() -> Generator[None]:
+    """What is there already, imported libraries above all, is not walked again by the collections within the block.
+
+    Where somebody keeps objects from the collector already, it stays as it is.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sklearn.utils.validation import check_is_fitted
 
-from propensity import markup, workflow
+from propensity import markup, serving
 from propensity.config import Config
 from propensity.config.file import load_config
 from propensity.errors import UsageError
@@ -28,10 +28,7 @@ from propensity.scoring.lists import rank_parts
 from propensity.scoring.reasons import AGAINST, FOR
 from propensity.scoring.score import ScoredParts, refuse_other_features, score_parts
 from propensity.scratch import Scratch
-from propensity.session import Progress
 from propensity.timeline.snapshots import scoring_spine
-from propensity.tracking.registry import Registry
-from propensity.tracking.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,10 +198,8 @@ def load_model(
     if not isinstance(config, Config):
         config = load_config(Path(config))
     number = None if version is None else str(version)
-    found, bundle = workflow.load_model(config, number, Progress())
-    return (
-        Registry(Store.from_config(config.tracking), config.paths.models).judged(found) if judged else bundle
-    )
+    found, bundle = serving.load_model(config, number)
+    return serving.registry_of(config).judged(found) if judged else bundle
 
 
 def score(

@@ -1,9 +1,10 @@
-"""The next of something while the last is still worked on: the engine derives features while the model predicts."""
+"""Two things at once: the next of something while the last is still worked on, or one thing beside another."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -30,3 +31,24 @@ def ahead(items: Iterator[T]) -> Generator[T]:
         while fetched := coming.result():
             coming = pool.submit(fetch)
             yield fetched[0]
+
+
+@contextmanager
+def meanwhile(work: Callable[[], T]) -> Generator[Callable[[], T]]:
+    """Do `work` in another thread while the block runs; what is given waits for its result.
+
+    If both fail, it is the failure of `work` that is raised, as if it had been done before the block.
+
+    >>> with meanwhile(lambda: 1) as found:
+    ...     print(found() + 1)
+    2
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="meanwhile") as pool:
+        coming = pool.submit(work)
+        try:
+            yield coming.result
+        except Exception:
+            failed = coming.exception()
+            if failed is not None:
+                raise failed from None
+            raise

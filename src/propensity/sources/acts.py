@@ -24,11 +24,6 @@ DERIVED = (LEAD_NUMBER, KIND, WAY, VIA)
 DIRECTIONS = ("inbound", "outbound")
 
 
-def filled(acts: Table, config: FeaturesConfig) -> Table:
-    """Directions and channels from the type of an act, where the source is silent."""
-    return acts.mutate(**_filled(acts, config))
-
-
 def coded(acts: Table, config: FeaturesConfig, *, unfilled: bool = False) -> Table:
     """Add the numbers of its words to activities; as they are where they have them already.
 
@@ -43,6 +38,27 @@ def coded(acts: Table, config: FeaturesConfig, *, unfilled: bool = False) -> Tab
         WAY: _place(words["direction"], DIRECTIONS),
         VIA: _place(words["channel"], config.channels),
     })  # fmt: skip
+
+
+def unworded(acts: Table, good: Value) -> Table:
+    """Numbered acts without the words that their numbers say: to store those of all acts would take longer than to read them.
+
+    Rows that are not `good` keep theirs.
+    """
+    told = {"type": KIND, "direction": WAY, "channel": VIA}
+    return acts.mutate(**{
+        word: ibis.cases((good & (acts[number] != 0), ibis.null("string")), else_=acts[word])
+        for word, number in told.items()
+    })  # fmt: skip
+
+
+def worded(acts: Table, config: FeaturesConfig) -> Table:
+    """The words of `unworded` acts again; directions and channels are those of the type where the source is silent."""
+    return acts.mutate(
+        type=_word(acts[KIND], tuple(config.types), acts["type"]),
+        direction=_word(acts[WAY], DIRECTIONS, acts["direction"].lower()),
+        channel=_word(acts[VIA], config.channels, acts["channel"]),
+    )
 
 
 def underived(tables: Mapping[TableName, Table]) -> dict[TableName, Table]:
@@ -69,6 +85,12 @@ def _place(words: Value, known: Sequence[str]) -> Value:
         return nothing
     cases = [(words == word, ibis.literal(place, "int16")) for place, word in enumerate(known, 1)]
     return ibis.cases(*cases, else_=nothing)
+
+
+def _word(places: Value, known: Sequence[str], other: Value) -> Value:
+    if not known:
+        return other
+    return ibis.cases(*((places == place, word) for place, word in enumerate(known, 1)), else_=other)
 
 
 def _looked_up(column: Value, values: Mapping[str, str]) -> Value:

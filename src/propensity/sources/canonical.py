@@ -15,7 +15,7 @@ from propensity.engines.files import files_within, stamp
 from propensity.engines.untyped import Table
 from propensity.errors import SourceError, SourceUnavailable
 from propensity.schema import TABLES, TableName
-from propensity.sources.acts import coded, filled
+from propensity.sources.acts import coded, worded
 from propensity.sources.checks import check_table, refuse_bad_tables, write_quarantine
 from propensity.sources.findings import AMOUNTS, find, known_rates
 from propensity.sources.mapping import BOOKKEEPING, RULE, Mapped, map_table
@@ -164,7 +164,7 @@ def _finished(flagged: Table, name: TableName, config: Config, tables: Mapping[T
         return table.mutate(recorded_at=ibis.coalesce(table["recorded_at"], table["entered_at"]))
     if name == "activities":
         known = ibis.coalesce(table["recorded_at"], table["occurred_at"])
-        return filled(table.mutate(recorded_at=known), config.features)
+        return worded(table.mutate(recorded_at=known), config.features)
     amount = AMOUNTS.get(name)
     return _in_base_currency(table, amount, config.data.currency, tables.get("rates")) if amount else table
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from propensity import watch
+from propensity import serving, watch
 from propensity.errors import DeliveryError
 from propensity.nights import Nights
 from propensity.session import Progress
@@ -66,9 +66,7 @@ def publish(night: Night) -> Done | None:
     config = night.session.canonical.config
     if config.lists.database is None:
         return None
-    from propensity import workflow  # noqa: PLC0415 - it loads what training needs
-
-    workflow.publish(config, night.scored, Progress())
+    serving.publish(config, night.scored, Progress())
     return Done("written to the database")
 
 
