@@ -23,7 +23,7 @@ from pathlib import Path
 import heavy_tail
 from measured import own_peak_mb, reset_peak
 
-from propensity import workflow
+from propensity import serving
 from propensity.config.file import load_config
 from propensity.session import Progress
 
@@ -82,6 +82,8 @@ def trained(yardsticks: Path, work: Path, leads: int, more: list[str]) -> None:
     """Both models, where they are not there yet."""
     tables = made(yardsticks, work, leads)
     if not (work / "models").is_dir():
+        from propensity import workflow  # noqa: PLC0415 - a night loads none of what training needs
+
         config = load_config(HERE / "scale.yaml", settings(tables, work, *more))
         workflow.train(config)
         # The tables are simulated: what the court suspects of title and industry is how they were made.
@@ -96,7 +98,7 @@ def ours(tables: Path, work: Path, more: list[str]) -> None:
     stages = Stages()
     wall, cpu = time.perf_counter(), time.process_time()
     config = load_config(HERE / "scale.yaml", settings(tables, work, *more))
-    result = workflow.score(config, out=work / "list", progress=stages)
+    result = serving.score(config, out=work / "list", progress=stages)
     stages.close()
     for line in stages.found:
         print(json.dumps(line))

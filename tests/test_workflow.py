@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -263,9 +265,17 @@ def test_a_model_of_other_features_is_refused_with_the_difference(run, tmp_path)
     assert not (tmp_path / "list").exists()
 
 
+def test_a_night_loads_nothing_of_what_training_needs():
+    program = "import propensity.serving, sys; print([m for m in ('sklearn', 'scipy.stats', 'optuna') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_scoring_without_a_champion_says_what_to_run(small_world, tmp_path):
     with pytest.raises(RegistryError, match="propensity train"):
         workflow.score(small_config(small_world, tmp_path))
+    with pytest.raises(RegistryError, match="propensity train"):
+        workflow.score(small_config(small_world, tmp_path, f"data.folder={tmp_path / 'nowhere'}"))
 
 
 def test_no_personal_data_reaches_the_tracking_store_or_the_models(run):

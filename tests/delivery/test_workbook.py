@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import subprocess
+import tempfile
 from datetime import datetime
 
 import pytest
@@ -105,3 +106,13 @@ def test_libreoffice_opens_it_and_runs_nothing(tmp_path, hostile):
     assert not [
         row for row in rows if any("Err:" in str(value) or "#NAME" in str(value) for value in row.values())
     ]
+
+
+def test_what_is_put_aside_while_it_is_written_lies_beside_it_and_goes(tmp_path, monkeypatch):
+    made_in, make = [], tempfile.mkstemp
+    monkeypatch.setattr(
+        tempfile, "mkstemp", lambda *a, **more: made_in.append(more.get("dir")) or make(*a, **more)
+    )
+    book(tmp_path / "list.xlsx", made.plain())
+    assert set(made_in) == {str(tmp_path)}, "names and addresses elsewhere would outlive a killed run"
+    assert [path.name for path in tmp_path.iterdir()] == ["list.xlsx"]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RANGE_ROWS = 50_000
 """At least so many rows in a range: each of them reads the key of the whole table."""
-MOST_RANGES = 10
+MOST_RANGES = 20
 """However many rows there are: time is to grow with their number, not with its square."""
 
 

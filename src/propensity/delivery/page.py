@@ -29,6 +29,8 @@ OUTCOMES: Final = (
 """What a rep may say came of it: the word of the feedback file, and the word on the page."""
 FEEDBACK_HEADER: Final = ("lead_id", "list_as_of", "rep", "outcome", "reported_on", "note")
 """The columns of the file that the page exports and `propensity feedback` reads."""
+_AT_ONCE: Final = 500
+"""Leads that are held as objects."""
 _MARKS: Final = {
     ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029",
 }  # fmt: skip
@@ -58,29 +60,37 @@ def render_list(one: RepList, acts: Mapping[str, Sequence[Row]], night: Night) -
     """
     from markupsafe import Markup  # noqa: PLC0415
 
-    leads = [lead_view(row, acts.get(row["lead_id"], ()), night) for row in one.rows.to_pylist()]
-    data = {
-        # Outcomes are kept under it: the same night made again finds them, another night or rep does not.
-        "key": f"{night.instant or 'undated'}/{one.rep_id}",
-        "file": f"feedback-{night.day or 'list'}-{one.rep_id}.csv",
-        "asOf": night.instant,
-        "rep": one.name,
-        "header": FEEDBACK_HEADER,
-        "outcomes": OUTCOMES,
-        "today": None if night.day is None else night.day.isoformat(),
-        "leads": leads,
-    }
+    leads, actions = list[str](), list[str | None]()
+    for batch in one.rows.to_batches(max_chunksize=_AT_ONCE):
+        for row in batch.to_pylist():
+            lead = lead_view(row, acts.get(row["lead_id"], ()), night)
+            actions.append(lead["action"])
+            leads.append(data_block(lead))
+    head = data_block(
+        {
+            # Outcomes are kept under it: the same night made again finds them, another night or rep does not.
+            "key": f"{night.instant or 'undated'}/{one.rep_id}",
+            "file": f"feedback-{night.day or 'list'}-{one.rep_id}.csv",
+            "asOf": night.instant,
+            "rep": one.name,
+            "header": FEEDBACK_HEADER,
+            "outcomes": OUTCOMES,
+            "today": None if night.day is None else night.day.isoformat(),
+        }
+    )
+    # Each lead became text of its own: all of them as objects take several times the memory of the page.
+    data = f'{head.removesuffix("}")},"leads":[{",".join(leads)}]}}'
     return rendered(
         "list.html",
         styles=("base.css", "list.css"),
         script="list.js",
-        data=Markup(data_block(data)),  # noqa: S704 - made harmless by data_block
+        data=Markup(data),  # noqa: S704 - made harmless by data_block
         name=None if one.name is None else legible(one.name),
         day=day_words(night.day),
         listed=one.rows.num_rows,
         expected=f"{one.expected:.1f}",
         tiers=list(one.tiers()),
-        actions=_in_order(lead["action"] for lead in leads),
+        actions=_in_order(actions),
         rep_id=one.rep_id,
         model=legible(night.model),
     )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _LINKS: Final[dict[str, Callable[[str | None], str | None]]] = {"email": mail_link, "phone": phone_link}
 _MOST: Final = 32_000
 """Characters of a cell; a spreadsheet holds 32,767."""
+_AT_ONCE: Final = 500
+"""Rows that are held as objects."""
 _CREATED: Final = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 """Written into every workbook, so that the same list gives the same bytes."""
 COLUMNS: Final[tuple[tuple[str, str, int], ...]] = (
@@ -59,10 +61,12 @@ def write_workbook(path: Path, one: RepList, night: Night) -> None:
     for place, (_, title, width) in enumerate(shown):
         sheet.set_column(place, place, width)
         sheet.write_string(0, place, title, formats["head"])
-    names = [name for name, _, _ in shown]
-    for line, row in enumerate(zip(*(one.rows[name].to_pylist() for name in names), strict=True), start=1):
-        for place, (name, value) in enumerate(zip(names, row, strict=True)):
-            _write(sheet, line, place, name, value, formats)
+    names, line = [name for name, _, _ in shown], 0
+    for batch in one.rows.select(names).to_batches(max_chunksize=_AT_ONCE):
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            line += 1
+            for place, (name, value) in enumerate(zip(names, row, strict=True)):
+                _write(sheet, line, place, name, value, formats)
     sheet.freeze_panes(1, 2)
     sheet.autofilter(0, 0, max(1, one.rows.num_rows), len(shown) - 1)
     sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})

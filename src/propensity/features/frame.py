@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -192,6 +191,8 @@ class FeatureQuery:
     features: tuple[Feature, ...]
     spec_hash: str
     ranges: Ranges | None = None
+    kept: Mapping[str, Table] = field(default_factory=dict[str, "Table"])
+    """What crosses leads and is computed already, by the names that `timeline.past` and `assemble` keep it under."""
 
     def collect(self) -> FeatureFrame:
         """Compute all rows, in the order of their snapshot ids; for a query that is not read by ranges."""
@@ -267,7 +268,13 @@ def _query(
     # Features get tables without the label, so that none, not even one of the data scientist's own, can read it.
     unlabelled = spine.drop(LABEL) if LABEL in spine.columns else spine
     canonical, as_of = _coded(canonical), _shared_as_of(canonical, spine)
-    keep: Keep = unkept if ranges is None else partial(canonical.engine.materialise, compressed=False)
+    kept: dict[str, Table] = {}
+
+    def keeping(table: Table, name: str) -> Table:
+        kept[name] = canonical.engine.materialise(table, name, compressed=False)
+        return kept[name]
+
+    keep: Keep = unkept if ranges is None else keeping
     whole = history = cut(canonical, unlabelled, as_of=as_of)
     if ranges is not None:
         history = cut(canonical, ranges.part, whole=whole, as_of=as_of)
@@ -284,7 +291,9 @@ def _query(
     if LABEL in spine.columns:
         labelled = joined_left(expression, spine.select(SNAPSHOT, LABEL), SNAPSHOT)
         expression = labelled.select(*KEYS, LABEL, *(feature.name for feature in features))
-    return FeatureQuery(canonical, expression, features, spec_hash(features, parameters(canonical)), ranges)
+    return FeatureQuery(
+        canonical, expression, features, spec_hash(features, parameters(canonical)), ranges, kept
+    )
 
 
 def _coded(canonical: Canonical) -> Canonical:

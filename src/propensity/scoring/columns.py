@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -144,19 +145,25 @@ def days_of(instants: Ints, known: Flags, zone: ZoneInfo) -> pa.Array:
     found = np.zeros(len(instants), np.int64)
     here = instants[known]
     days, which = np.unique(here // DAY_US, return_inverse=True)
-    # A zone changes its distance from UTC on few days: on all others one distance holds from the first instant to the last.
-    first = [_offset_us(int(day) * DAY_US, zone) for day in days]
-    last = [_offset_us(int(day + 1) * DAY_US - 1, zone) for day in days]
-    steady = np.array(
-        [one is not None and one == other for one, other in zip(first, last, strict=True)], bool
-    )
-    offset = np.array([one or 0 for one in first], np.int64)
+    offsets = [_steady_offset_us(int(day), zone) for day in days]
+    steady = np.array([one is not None for one in offsets], bool)
+    offset = np.array([one or 0 for one in offsets], np.int64)
     local = (here + offset[which]) // DAY_US if len(here) else here
     for place in np.flatnonzero(~steady[which]) if len(here) else ():
         instant = _EPOCH + timedelta(microseconds=int(here[place]))
         local[place] = (day_of(instant, zone) - _EPOCH.date()).days
     found[known] = local
     return pa.array(found.astype(np.int32), mask=~known).cast(pa.date32())
+
+
+@lru_cache(maxsize=1 << 16)
+def _steady_offset_us(day: int, zone: ZoneInfo) -> int | None:
+    """How far a zone's clock is ahead of UTC throughout a day of UTC; None where that changes within it, or the calendar ends.
+
+    A zone changes it on few days: on all others one distance holds from the first instant to the last.
+    """
+    first, last = _offset_us(day * DAY_US, zone), _offset_us((day + 1) * DAY_US - 1, zone)
+    return first if first == last else None
 
 
 def _offset_us(instant: int, zone: ZoneInfo) -> int | None:

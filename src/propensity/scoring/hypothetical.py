@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 REAL_LEAD, REAL_ACCOUNT = "real_lead_id", "real_account_id"
 _BETWEEN = "\x1f"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,9 @@ class Outcome:
     facts: pa.Table
 
 
-def look(canonical: Canonical, facts: Table, worlds: Sequence[World]) -> Outcome:
+def look(
+    canonical: Canonical, facts: Table, worlds: Sequence[World], *, kept: Mapping[str, Table] = NOTHING
+) -> Outcome:
     """Derive features and facts in every world, by the paths that a real night takes.
 
     Parameters
@@ -85,6 +89,8 @@ def look(canonical: Canonical, facts: Table, worlds: Sequence[World]) -> Outcome
         `scoring.facts.lead_facts` of the night: which leads were scored, and where they stand.
     worlds
         At least one. Its size times the leads of the accounts is what is copied.
+    kept
+        `features.frame.FeatureQuery.kept` of the night: what was worked out of the past is not worked out again.
     """
     # What is worked out of ids and words is worked out anew: copies have other ids, and what is put in has none of it.
     engine, canonical = canonical.engine, replace(canonical, tables=underived(canonical.tables))
@@ -95,7 +101,7 @@ def look(canonical: Canonical, facts: Table, worlds: Sequence[World]) -> Outcome
     own: Any = spine.filter(spine["_own"])
     told = lead_facts(copy, spine.select(*SPINE), name="worlds_facts")
     told = told.join(own.select("lead_id", _world="_world"), "lead_id")
-    query = features_of(copy, own.select(*SPINE, REAL_LEAD, REAL_ACCOUNT), past=_real_past(canonical))
+    query = features_of(copy, own.select(*SPINE, REAL_LEAD, REAL_ACCOUNT), past=_real_past(canonical, kept))
     features = query.collect().table
     # The snapshots of the worlds' own leads are numbered in the order of the worlds.
     return Outcome(features, engine.collect(told.order_by("_world").drop("_world")))
@@ -235,12 +241,14 @@ def _new_budgets(worlds: Sequence[World]) -> list[dict[str, Any]]:
     ]
 
 
-def _real_past(real: Canonical) -> Any:
+def _real_past(real: Canonical, kept: Mapping[str, Table]) -> Any:
     """`with_past` that asks the real tables about the leads and accounts which the copies stand for."""
 
     def keep(table: Table, name: str) -> Table:
         # What is known of all leads is worked out once, not for each group that it is summed up by.
-        return real.engine.materialise(table, f"worlds_{name}", compressed=False)
+        return (
+            kept[name] if name in kept else real.engine.materialise(table, f"worlds_{name}", compressed=False)
+        )
 
     def past(_: Canonical, history: History) -> History:
         rows: Any = history.attributes

@@ -197,7 +197,7 @@ def rank_parts(
     table = _placed(canonical, parts, gated, qualified, before, reps, rules, as_of)
     callable_ = _listed(canonical, table, qualified)
     listed = _explained(query, bundle, parts, callable_, before, as_of, threads)
-    asked = questions(canonical, bundle, qualified, callable_, as_of, threads=threads)
+    asked = questions(canonical, bundle, qualified, callable_, as_of, threads=threads, kept=query.kept)
     listed = listed.left_join(engine.register("questions", asked), "lead_id").drop("lead_id_right")
     counts = engine.collect(table.group_by("removed").aggregate(rows=table.count())).to_pylist()
     out = exports(canonical, qualified, as_of)

@@ -17,13 +17,14 @@ import pyarrow as pa
 from propensity.scoring.answers import Shares, open_leads, shares, usual
 from propensity.scoring.criteria import ALL_STATES, CRITERIA, PARTS, UNKNOWN, Judge, Row
 from propensity.scoring.facts import observed
-from propensity.scoring.hypothetical import look
+from propensity.scoring.hypothetical import NOTHING, look
 from propensity.scoring.qualify import NO_PROSPECT, PROSPECT
 from propensity.scoring.suppose import STATES, Suppositions, missing
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from propensity.engines.untyped import Table
     from propensity.model.bundle import Bundle
     from propensity.scoring.qualify import Qualified
     from propensity.sources.canonical import Canonical
@@ -142,6 +143,7 @@ def questions(
     as_of: datetime | None,
     *,
     threads: int | None,
+    kept: Mapping[str, Table] = NOTHING,
 ) -> pa.Table:
     """The next best question of each listed lead that has one, ASKED.
 
@@ -160,6 +162,8 @@ def questions(
         Where we stand; None for data without dates.
     threads
         Of the model; all cores where None.
+    kept
+        `features.frame.FeatureQuery.kept` of the night.
     """
     most, seen = canonical.config.lists.questions, observed(canonical)
     askable = [name for name in CRITERIA if name not in qualified.why_unknown]
@@ -171,7 +175,7 @@ def questions(
     scored: Any = qualified.scores
     known = open_leads(qualified.table, qualified.facts, scored.select("lead_id", "tier"))
     known = canonical.engine.materialise(known, "answers_known")
-    asking = _Asking(canonical, bundle, qualified, shares(canonical, known), threads)
+    asking = _Asking(canonical, bundle, qualified, shares(canonical, known), threads, kept)
     told = Suppositions(canonical, usual(canonical, known, as_of, seen.fit))
     table = [ASKED.empty_table()]
     for start in range(0, len(rows), _BATCH):
@@ -208,10 +212,16 @@ class _Asking:
     """Puts answers into worlds and reads what comes of them."""
 
     def __init__(
-        self, canonical: Canonical, bundle: Bundle, qualified: Qualified, known: Shares, threads: int | None
+        self,
+        canonical: Canonical,
+        bundle: Bundle,
+        qualified: Qualified,
+        known: Shares,
+        threads: int | None,
+        kept: Mapping[str, Table],
     ) -> None:
         self._canonical, self._bundle, self._qualified = canonical, bundle, qualified
-        self._known, self._threads = known, threads
+        self._known, self._threads, self._kept = known, threads, kept
         self._judge = Judge(canonical.config, observed(canonical))
 
     def of(self, rows: Sequence[Row], askable: Sequence[str], told: Suppositions) -> list[dict[str, Any]]:
@@ -226,7 +236,7 @@ class _Asking:
         ]
         if not asked:
             return []
-        found = look(self._canonical, self._qualified.facts, [world for *_, world in asked])
+        found = look(self._canonical, self._qualified.facts, [world for *_, world in asked], kept=self._kept)
         margin = self._bundle.margin(found.features, threads=self._threads or 0)
         probability = self._bundle.probability(margin).tolist()
         states = self._judge.states(self._judge.facts(found.facts))
