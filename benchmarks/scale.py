@@ -1,11 +1,11 @@
 """Features of propensity beside the yardsticks', at several sizes: what docs/performance.md shows.
 
-scale.py --yardsticks DIR --work DIR --leads 20000,50000 [--runs 3] [--stages score,train] [--leads-a-range N] [--write docs]
+scale.py --yardsticks DIR --work DIR --leads 20000,50000 [--runs 3] [--stages score,train] [--fit] [--leads-a-range N] [--write docs]
 
 The yardsticks are programs with the tables' generator, `make_tables.py`, and the same features written by hand in SQL,
 `by_hand.py`, and in pandas, `with_pandas.py`. Each side runs in a process of its own, in turn, so that a slow spell of the
 machine hits all; what counts is the CPU time of the process with all its threads, and the peak of its memory. Integers
-of both sides are compared as well.
+of both sides are compared as well. With --fit each side then grows the same 300 trees on its own training frame.
 """
 
 from __future__ import annotations
@@ -67,8 +67,10 @@ def _peak_mb() -> float:
     )
 
 
-def ours(tables: Path, work: Path, stage: str, memory_gb: float, leads_a_range: int | None) -> None:
-    """Read and check the tables, compute the shared features, write them; print what each took."""
+def ours(
+    tables: Path, work: Path, stage: str, memory_gb: float, leads_a_range: int | None, *, fit: bool
+) -> None:
+    """Read and check the tables, compute the shared features, write them; print what each took, and a fit on them."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     from propensity.config.file import load_config  # noqa: PLC0415
@@ -108,13 +110,17 @@ def ours(tables: Path, work: Path, stage: str, memory_gb: float, leads_a_range: 
         rows += part.num_rows
     if writer is not None:
         writer.close()
-    print(
-        json.dumps({
-            "rows": rows, "features": len(query.features), "read_cpu_s": read, "read_wall_s": wall_read,
-            "cpu_s": time.process_time() - began, "wall_s": time.perf_counter() - wall, "peak_rss_mb": _peak_mb(),
-        })
-    )  # fmt: skip
+    found = {
+        "rows": rows, "features": len(query.features), "read_cpu_s": read, "read_wall_s": wall_read,
+        "cpu_s": time.process_time() - began, "wall_s": time.perf_counter() - wall, "peak_rss_mb": _peak_mb(),
+    }  # fmt: skip
     engine.close()
+    if fit and stage == "train":
+        from fitting import fitted  # noqa: PLC0415
+
+        names = [feature.name for feature in query.features]
+        found |= {**fitted(work / "ours_train.parquet", names), "fit_peak_rss_mb": _peak_mb()}
+    print(json.dumps(found))
 
 
 def differing(work: Path, stage: str) -> int:
@@ -150,6 +156,8 @@ def measure(args: argparse.Namespace, leads: int, stage: str) -> dict:
     common = ["--tables", str(tables), "--as-of", AS_OF, "--out", str(args.work), "--stages", asked]
     one = [sys.executable, __file__, "--one", stage, "--tables", str(tables), "--work", str(args.work)]
     one += ["--memory-gb", str(args.memory_gb)]
+    if args.fit:
+        one.append("--fit")
     if args.leads_a_range is not None:
         one += ["--leads-a-range", str(args.leads_a_range)]
     programs = {"sql": "by_hand.py", "pandas": "with_pandas.py"}
@@ -170,13 +178,21 @@ def measure(args: argparse.Namespace, leads: int, stage: str) -> dict:
 
 
 def _took(lines: list[dict]) -> dict:
-    """Of a yardstick, reading and features; the peak is that of the features, before any fitting."""
+    """Of a yardstick, reading and features with their peak, before any fitting; and the fit."""
     stages = [line for line in lines if line["stage"] not in ("end", "train_fit")]
-    return {
+    found = {
         "cpu_s": sum(line["cpu_s"] for line in stages),
         "wall_s": sum(line["wall_s"] for line in stages),
         "peak_rss_mb": stages[-1]["peak_rss_mb_so_far"],
     }
+    for line in lines:
+        if line["stage"] == "train_fit":
+            found |= {
+                "fit_cpu_s": line["cpu_s"],
+                "fit_wall_s": line["wall_s"],
+                "fit_peak_rss_mb": line["peak_rss_mb_so_far"],
+            }
+    return found
 
 
 def table(results: list[dict]) -> str:
@@ -195,6 +211,14 @@ def table(results: list[dict]) -> str:
                 f"| {result['leads']:,} | {result['stage']} | {side} | {one['cpu_s']:.2f} | {one['cpu_s'] / base:.2f} | "
                 f"{one['wall_s']:.1f} | {one['peak_rss_mb']:,.0f} |"
             )
+        for side in ("ours", "sql", "pandas"):
+            one = result.get(side, {})
+            if "fit_cpu_s" in result["ours"] and "fit_cpu_s" in one:
+                of = one["fit_cpu_s"] / result["sql"]["fit_cpu_s"] if "sql" in result else float("nan")
+                lines.append(
+                    f"| {result['leads']:,} | 300 trees | {side} | {one['fit_cpu_s']:.1f} | {of:.2f} | "
+                    f"{one['fit_wall_s']:.1f} | {one['fit_peak_rss_mb']:,.0f} |"
+                )
         lines.append(
             f"| {result['leads']:,} | {result['stage']} | ours, reading and checking | {result['ours']['read_cpu_s']:.1f} | | {result['ours']['read_wall_s']:.1f} | |"
         )
@@ -237,13 +261,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="of each side, in turn; the medians count")
     parser.add_argument("--leads-a-range", type=int, help="of scoring on our side (default: that of a night)")
     parser.add_argument("--memory-gb", type=float, default=0.5, help="engine.memory_gb of our side")
+    parser.add_argument("--fit", action="store_true", help="grow 300 trees on the training's frame, too")
     parser.add_argument("--write", type=Path, help="folder for performance.svg and performance.json")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--tables", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     if args.one:
-        ours(args.tables, args.work, args.one, args.memory_gb, args.leads_a_range)
+        ours(args.tables, args.work, args.one, args.memory_gb, args.leads_a_range, fit=args.fit)
         return
     sizes = [int(size) for size in args.leads.split(",")]
     print(

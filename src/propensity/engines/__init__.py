@@ -140,7 +140,7 @@ class Engine(Protocol):
         ...
 
     def read_parts(self, folder: Path) -> ir.Table:
-        """The Parquet parts that a run wrote into `folder`, as one table."""
+        """The Parquet parts that a run wrote into `folder`, as one table; `*` in its name stands for any."""
         ...
 
     def close(self) -> None:

@@ -292,7 +292,7 @@ class DuckDBEngine:
         release_unused()
 
     def read_parts(self, folder: Path) -> ir.Table:
-        """Read the Parquet files that a run wrote into `folder`, as one table."""
+        """Read the Parquet files that a run wrote into `folder`, as one table; `*` in its name stands for any."""
         return self._backend.read_parquet(str(folder / "*.parquet"))
 
     def _next(self, kind: str) -> str:

@@ -172,16 +172,24 @@ def facts_by_ranges(
     engine, rows = canonical.engine, canonical.config.lists.batch_rows
     facts = _of_the_lead(canonical, ranges.part, as_of, _told_already(canonical, known, name))
     for number in ranges.in_turn(engine):
+        (folder / f"{number:06d}").mkdir()
         for within, batch in enumerate(engine.stream(facts, rows)):
-            path = folder / f"{number:06d}-{within:06d}.parquet"
+            path = folder / f"{number:06d}" / f"{within:06d}.parquet"
             pq.write_table(pa.Table.from_batches([batch]), path, compression="lz4")
-    base = engine.read_parts(folder)
-    accounts = accounts_of(canonical, base, f"{name}_accounts")
-    here = base.join(ranges.part.select(SNAPSHOT), SNAPSHOT)
+    accounts = accounts_of(canonical, engine.read_parts(folder / "*"), f"{name}_accounts")
+
+    def of(number: int) -> Table:
+        """Of a range, a table of its own: looked for in all parts, each range would read the key of every lead."""
+        own = engine.read_parts(folder / f"{number:06d}")
+        return engine.materialise(own, f"{name}_here", compressed=False)
+
+    here = of(0)
     if accounts is not None:
         accounts = accounts.semi_join(here, "account_id")
     told = more(with_colleagues(here, accounts))
-    for _ in ranges.in_turn(engine):
+    for number in range(ranges.count):
+        if number:
+            of(number)
         yield from engine.stream(told, rows)
 
 
