@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 import pyarrow.types as pat
@@ -260,7 +260,7 @@ def bundle_from(
     FeatureMismatch
         `features` are not the columns the classifier was fitted on.
     """
-    learned = {"n_trees": classifier.n_trees_, "recipe": classifier.recipe_, "lightgbm": lgb.__version__}
+    learned = {"n_trees": classifier.n_trees_, "recipe": classifier.recipe_, "lightgbm": version_of("lightgbm")}
     return assembled(
         Boosted.of(classifier.booster_),
         classifier.calibrator_,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import lightgbm as lgb
 import numpy as np
 
 from propensity.errors import BundleError
@@ -14,6 +13,8 @@ from propensity.model import files
 from propensity.model.columns import Columns
 
 if TYPE_CHECKING:
+    import lightgbm as lgb
+
     from propensity.model.columns import Matrix, Readable
     from propensity.model.cores.core import Floats
 
@@ -33,6 +34,9 @@ class Boosted:
 
     @cached_property
     def _booster(self) -> lgb.Booster:
+        # It loads scikit-learn: a night whose model has no trees goes without both.
+        import lightgbm as lgb  # noqa: PLC0415
+
         try:
             return lgb.Booster(model_str=self.text)
         except lgb.basic.LightGBMError as e:
