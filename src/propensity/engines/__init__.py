@@ -139,8 +139,11 @@ class Engine(Protocol):
         """Bring a result in batches of at most `rows` rows."""
         ...
 
-    def read_parts(self, folder: Path) -> ir.Table:
-        """The Parquet parts that a run wrote into `folder`, as one table; `*` in its name stands for any."""
+    def read_parts(self, folder: Path, name: str | None = None) -> ir.Table:
+        """The Parquet parts that a run wrote into `folder`, as one table; `*` in the folder's name stands for any.
+
+        Under a `name`, it takes the place of an earlier one: an expression over that now reads these parts.
+        """
         ...
 
     def close(self) -> None:

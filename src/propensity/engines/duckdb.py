@@ -291,9 +291,9 @@ class DuckDBEngine:
         self._backend.raw_sql(f"SET memory_limit = '{self._limit}'")
         release_unused()
 
-    def read_parts(self, folder: Path) -> ir.Table:
-        """Read the Parquet files that a run wrote into `folder`, as one table; `*` in its name stands for any."""
-        return self._backend.read_parquet(str(folder / "*.parquet"))
+    def read_parts(self, folder: Path, name: str | None = None) -> ir.Table:
+        """Read the Parquet files that a run wrote into `folder` (`*` in it stands for any) as one table, perhaps in the place of another."""
+        return self._backend.read_parquet(str(folder / "*.parquet"), table_name=name)
 
     def _next(self, kind: str) -> str:
         self._scanned += 1

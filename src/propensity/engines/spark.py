@@ -261,11 +261,11 @@ class SparkEngine:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def read_parts(self, folder: Path) -> ir.Table:
-        """The Parquet parts of a folder as one table."""
+    def read_parts(self, folder: Path, name: str | None = None) -> ir.Table:
+        """The Parquet parts of a folder as one table, perhaps in the place of another."""
         frame = self._session.read.parquet(str(folder))
         self._count += 1
-        view = f"parts_{self._count}"
+        view = name or f"parts_{self._count}"
         frame.createOrReplaceTempView(view)
         return self._table(view, _kinds(frame))
 

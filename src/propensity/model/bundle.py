@@ -260,7 +260,11 @@ def bundle_from(
     FeatureMismatch
         `features` are not the columns the classifier was fitted on.
     """
-    learned = {"n_trees": classifier.n_trees_, "recipe": classifier.recipe_, "lightgbm": version_of("lightgbm")}
+    learned = {
+        "n_trees": classifier.n_trees_,
+        "recipe": classifier.recipe_,
+        "lightgbm": version_of("lightgbm"),
+    }
     return assembled(
         Boosted.of(classifier.booster_),
         classifier.calibrator_,

@@ -179,17 +179,15 @@ def facts_by_ranges(
     accounts = accounts_of(canonical, engine.read_parts(folder / "*"), f"{name}_accounts")
 
     def of(number: int) -> Table:
-        """Of a range, a table of its own: looked for in all parts, each range would read the key of every lead."""
-        own = engine.read_parts(folder / f"{number:06d}")
-        return engine.materialise(own, f"{name}_here", compressed=False)
+        """The parts of a range: looked for in all of them, each range would read the key of every lead."""
+        return engine.read_parts(folder / f"{number:06d}", f"{name}_here")
 
     here = of(0)
     if accounts is not None:
         accounts = accounts.semi_join(here, "account_id")
     told = more(with_colleagues(here, accounts))
     for number in range(ranges.count):
-        if number:
-            of(number)
+        of(number)
         yield from engine.stream(told, rows)
 
 
