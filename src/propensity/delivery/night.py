@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from propensity.delivery.page import render_list
 from propensity.delivery.reps import FOLDER, RepList, rep_lists
 from propensity.delivery.view import Night
 from propensity.delivery.workbook import write_workbook
+from propensity.scoring.ahead import meanwhile
 from propensity.scoring.rank import PLACE
 
 if TYPE_CHECKING:
@@ -88,12 +88,11 @@ def write_night(
     write_csv(scratch / LIST_CSV, listed)
     rows = {LIST: listed.num_rows, LIST_CSV: listed.num_rows}
     lists = rep_lists(listed, ranking.reps)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reps") as beside:
-        # Pages and workbooks are Python's work; the large files are the engine's and Arrow's.
-        of_reps = beside.submit(write_reps, scratch, lists, ranking.acts, night)
+    # Pages and workbooks are Python's work; the large files are the engine's and Arrow's.
+    with meanwhile(lambda: write_reps(scratch, lists, ranking.acts, night)) as of_reps:
         rows[SCORES] = _write_scores(scratch / SCORES, engine, ranking.scores, batch)
         rows |= write_exports(scratch, engine, ranking.exports, batch_rows=batch)
-        rows |= of_reps.result()
+        rows |= of_reps()
     earlier = earlier_leads(
         nights, night, config.tracking.model_name, most=config.lists.crm.look_back_lists
     ) - set(listed["lead_id"].to_pylist())

@@ -230,7 +230,7 @@ def _rejected(engine: Engine, rejected: Table) -> tuple[int, tuple[str, ...]]:
 
 
 def _numbered(leads: Table) -> Table:
-    """Leads with their LEAD_NUMBER: the places of the ids alone, since to sort whole rows costs five times as much."""
+    """Leads with their LEAD_NUMBER: the places of the ids alone, since to sort whole rows took over twice as long."""
     ids = leads.select("lead_id").distinct()
     places = ids.mutate(**{LEAD_NUMBER: ibis.row_number().over(order_by="lead_id")})
     numbered = leads.left_join(places, "lead_id")

@@ -111,14 +111,7 @@ def unattended(
             started=started,
             wait_seconds=config.nightly.wait_seconds,
         ):
-            try:
-                # Whatever reads data sweeps; here first, so that the log says it.
-                swept = sweep()
-                if swept:
-                    log.event("swept", folders=swept)
-                _do(work, run)
-            except BaseException as raised:  # noqa: BLE001 - raised again below, once it is told
-                error = raised
+            error = _failure(work, run)
             ended = _ended(command, run, error, strict=strict)
             ended = _with(ended, keep(config.paths.state_folder, ended))
     except PropensityError as refused:
@@ -131,6 +124,19 @@ def unattended(
     if error is not None and not isinstance(error, PropensityError):
         raise error
     return ended
+
+
+def _failure(work: Callable[[Run], None], run: Run) -> BaseException | None:
+    """Do the work, and give what ended it early, interruptions too: `unattended` raises it again once somebody was told."""
+    try:
+        # Whatever reads data sweeps; here first, so that the log says it.
+        swept = sweep()
+        if swept:
+            run.log.event("swept", folders=swept)
+        _do(work, run)
+    except BaseException as raised:  # noqa: BLE001 - nothing goes on: who calls raises it again
+        return raised
+    return None
 
 
 def _do(work: Callable[[Run], None], run: Run) -> None:
