@@ -16,7 +16,6 @@ from propensity.config.qualify import NurtureConfig, State
 from propensity.scoring.columns import DAY_US, day_of, plain
 from propensity.scoring.criteria import CRITERIA, MET, NOT_MET, PARTS, UNKNOWN
 from propensity.scoring.facts import Observed
-from propensity.scoring.lastacts import AGE_DIGITS, SEPARATOR
 from propensity.scoring.reasons import shown
 
 Row = Mapping[str, Any]
@@ -82,7 +81,7 @@ class Judge:
 
     def budget(self, row: Row) -> Judgement:
         rule, price, amount = self._rules.budget, row["price"], row["amount"]
-        fact = act(row["last_budget"])
+        fact = act(row, "last_budget")
         if price is None:
             return Judgement(UNKNOWN, "the price is unknown")
         if fact is not None:
@@ -113,14 +112,14 @@ class Judge:
         return Judgement(NOT_MET, f"title: {title}; nobody else at the company is known to decide")
 
     def need(self, row: Row) -> Judgement:
-        rule, last = self._rules.need, act(row["last_intent"])
+        rule, last = self._rules.need, act(row, "last_intent")
         if last is not None and last.age_us <= rule.within_days * DAY_US:
             return Judgement(MET, self.phrase(last), self._day(last, row))
         if last is not None:
             return Judgement(
                 NOT_MET, f"{self.phrase(last)}, longer than {rule.within_days} days ago", self._day(last, row)
             )
-        inbound = act(row["last_inbound"])
+        inbound = act(row, "last_inbound")
         if inbound is None:
             return Judgement(UNKNOWN, "has not acted so far")
         return Judgement(
@@ -128,7 +127,7 @@ class Judge:
         )
 
     def dialogue(self, row: Row) -> Judgement:
-        rule, last = self._rules.dialogue, act(row["last_answer"])
+        rule, last = self._rules.dialogue, act(row, "last_answer")
         if last is not None:
             young = rule.within_days is None or last.age_us <= rule.within_days * DAY_US
             told = (
@@ -137,7 +136,7 @@ class Judge:
                 else f"{self.phrase(last)}, longer than {rule.within_days} days ago"
             )
             return Judgement(MET if young else NOT_MET, told, self._day(last, row))
-        ours = act(row["last_outbound"])
+        ours = act(row, "last_outbound")
         if ours is None:
             return Judgement(UNKNOWN, "we have not been in touch so far")
         return Judgement(NOT_MET, "has not answered us so far", self._day(ours, row))
@@ -150,11 +149,11 @@ class Judge:
         return done.on(row["as_of"], self._zone)
 
 
-def act(packed: str | None) -> Act | None:
-    if packed is None:
+def act(row: Row, name: str) -> Act | None:
+    age_us = row[f"{name}_us"]
+    if age_us is None:
         return None
-    _, kind, channel = [*packed.split(SEPARATOR), "", ""][:3]
-    return Act(int(packed[:AGE_DIGITS]), kind, channel)
+    return Act(age_us, row.get(f"{name}_kind") or "", row.get(f"{name}_channel") or "")
 
 
 def colleague(row: Row, who: str = "colleague") -> str:
@@ -177,7 +176,7 @@ def _told(row: Row, parts: list[str]) -> str:
 def opening(row: Row, judge: Judge, zone: ZoneInfo) -> str | None:
     as_of: datetime | None = row["as_of"]
     parts: list[str] = []
-    done, product, source = act(row["last_mention"]), plain(row["product"]), plain(row["source"])
+    done, product, source = act(row, "last_mention"), plain(row["product"]), plain(row["source"])
     if done is not None and as_of is not None:
         parts.append(f"on {done.on(as_of, zone)} {judge.phrase(done)}{_by(done)}")
     elif source:
@@ -186,7 +185,7 @@ def opening(row: Row, judge: Judge, zone: ZoneInfo) -> str | None:
         parts.append(f"came in through {source}{since}")
     if product:
         parts.append(f"interested in {product}")
-    talked = act(row["talker_answer"])
+    talked = act(row, "talker_answer")
     if row["talker_id"] is not None and talked is not None and as_of is not None:
         parts.append(
             f"at the same company {colleague(row, 'talker')} {judge.phrase(talked)} on {talked.on(as_of, zone)}"
@@ -205,7 +204,7 @@ def _by(done: Act) -> str:
 
 
 def interest(row: Row, judge: Judge) -> str | None:
-    done = act(row["last_mention"])
+    done = act(row, "last_mention")
     return plain(row["product"]) or (judge.phrase(done) if done is not None else None)
 
 

@@ -80,9 +80,9 @@ def situation(
         failed=failed,
         probability=probability,
         threshold=threshold,
-        wrote=act(row["last_message"]),
-        approached=act(row["last_outbound"]),
-        called=act(row["last_call"]),
+        wrote=act(row, "last_message"),
+        approached=act(row, "last_outbound"),
+        called=act(row, "last_call"),
         unanswered=int(row["unanswered"] or 0),
         decider=colleague(row) if someone else None,
         price=row["price"],
@@ -262,6 +262,6 @@ def _why(failed: tuple[str, ...], probability: float, threshold: float) -> str:
 
 
 def _origin(row: Row) -> str:
-    if act(row["last_web"]) is not None or row["source_is_offline"] == 0:
+    if act(row, "last_web") is not None or row["source_is_offline"] == 0:
         return ONLINE
     return OFFLINE if row["source_is_offline"] == 1 else ORIGIN_UNKNOWN

@@ -18,7 +18,6 @@ from propensity.scoring.actions import Situations, next_actions
 from propensity.scoring.columns import DAY_US, Facts
 from propensity.scoring.criteria import ALL_STATES, CRITERIA, Judge
 from propensity.scoring.facts import Observed
-from propensity.scoring.lastacts import SEPARATOR
 from propensity.scoring.opening import openings
 from propensity.scoring.segments import arm, interests, segments
 
@@ -28,12 +27,12 @@ RULES = QualificationConfig()
 ALL_MET = dict.fromkeys(CRITERIA, "met")
 
 
-def packed(days, kind, channel=""):
-    return f"{round(days * DAY_US):020d}{SEPARATOR}{kind}{SEPARATOR}{channel}"
+def ago(days):
+    return round(days * DAY_US)
 
 
-def ago(days, kind="email_sent", channel="email"):
-    return packed(days, kind, channel)
+def act(name, days, kind, channel=None):
+    return {f"{name}_us": ago(days), f"{name}_kind": kind, f"{name}_channel": channel}
 
 
 def lead(*, failed=(), askable=CRITERIA, probability=0.3, threshold=0.2, states=None, **facts):
@@ -43,13 +42,17 @@ def lead(*, failed=(), askable=CRITERIA, probability=0.3, threshold=0.2, states=
 
 KNOWN = {
     "has_authority": 1.0, "unanswered": None, "price": None, "response_hours": None,
-    **dict.fromkeys(("last_message", "last_outbound", "last_call", "colleague_id", "colleague_name", "colleague_title")),
+    **dict.fromkeys(("last_message_us", "last_outbound_us", "last_call_us", "colleague_id", "colleague_name", "colleague_title")),
 }  # fmt: skip
 KINDS = {
     "has_authority": pa.float64(),
     "unanswered": pa.float64(),
     "price": pa.float64(),
     "response_hours": pa.float64(),
+    **dict.fromkeys(
+        ("last_message_us", "last_outbound_us", "last_call_us", "last_mention_us", "talker_answer_us"),
+        pa.int64(),
+    ),
 }
 
 
@@ -87,18 +90,18 @@ CASES = {
     "but not what has no place to be written down": (
         lead(states={"authority": "unknown"}, askable=("need",)), "call", "met: fit, budget, need, dialogue",
     ),
-    "they wrote last": (lead(last_message=ago(2), last_outbound=ago(5)), "reply", "they wrote last, on 2026-05-30"),
-    "they wrote, and nobody ever answered": (lead(last_message=ago(2)), "reply", "they wrote last, on 2026-05-30"),
-    "we answered since": (lead(last_message=ago(5), last_outbound=ago(3)), "call", None),
-    "we answered at the same instant": (lead(last_message=ago(5), last_outbound=ago(5)), "call", None),
-    "they wrote last, but long ago": (lead(last_message=ago(15)), "call", None),
-    "a reply is due whatever the budget": (lead(last_message=ago(2), **NO_BUDGET), "reply", None),
+    "they wrote last": (lead(last_message_us=ago(2), last_outbound_us=ago(5)), "reply", "they wrote last, on 2026-05-30"),
+    "they wrote, and nobody ever answered": (lead(last_message_us=ago(2)), "reply", "they wrote last, on 2026-05-30"),
+    "we answered since": (lead(last_message_us=ago(5), last_outbound_us=ago(3)), "call", None),
+    "we answered at the same instant": (lead(last_message_us=ago(5), last_outbound_us=ago(5)), "call", None),
+    "they wrote last, but long ago": (lead(last_message_us=ago(15)), "call", None),
+    "a reply is due whatever the budget": (lead(last_message_us=ago(2), **NO_BUDGET), "reply", None),
     "six approaches in vain": (
-        lead(unanswered=6, last_outbound=ago(10)), "leave alone",
+        lead(unanswered=6, last_outbound_us=ago(10)), "leave alone",
         "6 approaches without an answer; leave alone until 2026-06-21",
     ),
-    "five are not enough": (lead(unanswered=5, last_outbound=ago(10)), "call", None),
-    "the rest is over": (lead(unanswered=6, last_outbound=ago(31)), "call", None),
+    "five are not enough": (lead(unanswered=5, last_outbound_us=ago(10)), "call", None),
+    "the rest is over": (lead(unanswered=6, last_outbound_us=ago(31)), "call", None),
     "talks with us, but has no money": (
         lead(**NO_BUDGET), "keep as referral source", "answers us, but is no buyer: budget not met",
     ),
@@ -136,21 +139,21 @@ def test_the_first_rule_that_applies_decides_and_says_why(name):
 
 
 DAYS = {
-    "they wrote last: today": (lead(last_message=ago(2), last_outbound=ago(5)), None, date(2026, 6, 1)),
+    "they wrote last: today": (lead(last_message_us=ago(2), last_outbound_us=ago(5)), None, date(2026, 6, 1)),
     "nobody ever called: today": (lead(), None, date(2026, 6, 1)),
     "who has answered nothing: a week after the approach": (
-        lead(last_outbound=ago(3)),
+        lead(last_outbound_us=ago(3)),
         None,
         date(2026, 6, 5),
     ),
-    "who answers within two days: after four": (lead(last_outbound=ago(3)), 48.0, date(2026, 6, 2)),
+    "who answers within two days: after four": (lead(last_outbound_us=ago(3)), 48.0, date(2026, 6, 2)),
     "who answers within the hour: after one day at least": (
-        lead(last_outbound=ago(0.5)),
+        lead(last_outbound_us=ago(0.5)),
         1.0,
         date(2026, 6, 1),
     ),
-    "who takes months: after thirty days at most": (lead(last_outbound=ago(3)), 5000.0, date(2026, 6, 28)),
-    "overdue: today, never in the past": (lead(last_outbound=ago(300)), 48.0, date(2026, 6, 1)),
+    "who takes months: after thirty days at most": (lead(last_outbound_us=ago(3)), 5000.0, date(2026, 6, 28)),
+    "overdue: today, never in the past": (lead(last_outbound_us=ago(300)), 48.0, date(2026, 6, 1)),
 }
 
 
@@ -167,7 +170,7 @@ def test_data_without_dates_give_an_action_without_a_day():
 
 def test_the_end_of_the_calendar_is_no_mistake():
     last = datetime(9999, 12, 31, 23, tzinfo=UTC)
-    found = lead(unanswered=6, last_outbound=ago(1))
+    found = lead(unanswered=6, last_outbound_us=ago(1))
     zone = ZoneInfo("Pacific/Kiritimati")
     does = decided(found, as_of=last, zone=zone, follow_up=FollowUpConfig())
     assert does.on == date(9999, 12, 31)
@@ -178,7 +181,7 @@ def test_a_company_may_write_its_own_table():
         ActionRule(action="leave alone", when={"need": ("not met",)}, rest_days=5, because="no {failed}, {unknown}"),
         ActionRule(action="call", because="price {price}"),
     )  # fmt: skip
-    found = lead(states={"need": "not met", "fit": "unknown"}, last_outbound=ago(1))
+    found = lead(states={"need": "not met", "fit": "unknown"}, last_outbound_us=ago(1))
     assert decided(found, rules).because == "no none, fit"
     assert decided(lead(price=1250.0), rules).because == "price 1,250"
 
@@ -189,7 +192,7 @@ JUDGE = Judge(CONFIG, Observed((), True, True, True, True, True, True))
 
 def row(**more):
     names = (
-        "last_mention", "product", "source", "talker_id", "talker_name", "talker_title", "talker_answer", "colleague_id",
+        "last_mention_us", "last_mention_kind", "last_mention_channel", "product", "source", "talker_id", "talker_name", "talker_title", "talker_answer_us", "talker_answer_kind", "colleague_id",
         "colleague_name", "colleague_title", "has_authority", "account_industry", "account_country", "account_region",
         "country", "region", "stage",
     )  # fmt: skip
@@ -201,11 +204,11 @@ def row(**more):
 
 
 TALKER = {
-    "talker_id": "L9", "talker_name": "Jane Doe", "talker_title": "CFO", "talker_answer": packed(20, "email_reply"),
+    "talker_id": "L9", "talker_name": "Jane Doe", "talker_title": "CFO", **act("talker_answer", 20, "email_reply"),
 }  # fmt: skip
 SENTENCES = {
     "the act, the product and who talks with us": (
-        row(last_mention=packed(4, "demo_request", "chat"), product="Business", source="event", **TALKER),
+        row(**act("last_mention", 4, "demo_request", "chat"), product="Business", source="event", **TALKER),
         "On 2026-05-28 asked for a demo (chat); interested in Business; at the same company Jane Doe (CFO) replied to an e-mail on 2026-05-12.",
     ),
     "no act: how they came": (row(source="trade_show"), "Came in through trade_show on 2026-05-01."),
@@ -231,7 +234,7 @@ def test_an_opening_is_made_of_facts_alone(name):
 
 def test_a_segment_names_its_parts_in_the_configured_order():
     told = {
-        "account_industry": "Steel", "region": "North", "stage": "contacted", "last_mention": packed(1, "pricing_view"),
+        "account_industry": "Steel", "region": "North", "stage": "contacted", **act("last_mention", 1, "pricing_view"),
     }  # fmt: skip
     known = row(**told)
     assert segments(known, JUDGE, NurtureConfig()).to_pylist() == [

@@ -18,7 +18,7 @@ from propensity.config.qualify import PLACES
 from propensity.scoring.columns import DAY_US
 from propensity.scoring.criteria import CRITERIA
 from propensity.scoring.facts import Observed
-from propensity.scoring.lastacts import ACTS, SEPARATOR
+from propensity.scoring.lastacts import ACTS
 from propensity.scoring.qualify import DECIDED, Decisions, Threshold
 
 AS_OF = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
@@ -42,7 +42,7 @@ ODD = [
 KINDS = ["call", "meeting", "email_reply", "pricing_view", "a_kind_of_theirs", "_", "\u2028"]
 CHANNELS = ["", "phone", "in_person", "fax_2"]
 AGES = [1, DAY_US, 7 * DAY_US, 14 * DAY_US, 90 * DAY_US, 90 * DAY_US + 1, 3_600_000_000]
-PACKED = [*(name for name in ACTS if name != "channel"), "talker_answer", "last_budget"]
+AGED = [*(name.removesuffix("_us") for name in ACTS if name.endswith("_us")), "talker_answer", "last_budget"]
 TEXTS = [
     "account_id", "account_industry", "account_country", "account_region", "country", "region", "title", "product", "source",
     "stage", "channel", "colleague_name", "colleague_title", "talker_name", "talker_title", "contact_name",
@@ -62,17 +62,23 @@ def leads(seed: int, *, dated: bool) -> pa.Table:
     def some(values: list[Any]) -> list[Any]:
         return [values[draw.integers(len(values))] if draw.random() < 0.6 else None for _ in range(ROWS)]
 
-    def acts() -> pa.Array:
-        found = []
+    def acts(name: str) -> dict[str, pa.Array]:
+        found: list[tuple[int | None, ...]] = []
         for _ in range(ROWS):
             age = int(draw.choice(AGES)) if draw.random() < 0.8 else int(draw.integers(1, 400 * DAY_US))
-            packed = f"{age:020d}{SEPARATOR}{draw.choice(KINDS)}{SEPARATOR}{draw.choice(CHANNELS)}"
-            found.append(packed if dated and draw.random() < 0.6 else None)
-        return pa.array(found, pa.string())
+            told = (age, draw.choice(KINDS), draw.choice(CHANNELS))
+            found.append(told if dated and draw.random() < 0.6 else (None, None, None))
+        ages, kinds, channels = zip(*found, strict=True)
+        words = {"kind": kinds, "channel": channels}
+        return {
+            f"{name}_us": pa.array(ages, pa.int64()),
+            **{f"{name}_{what}": pa.array(word, pa.string()) for what, word in words.items()},
+        }
 
     columns: dict[str, Any] = {"lead_id": [f"L{place}" for place in range(ROWS)]}
     columns |= {name: pa.array(some([*ODD, "Steel", "CTO"]), pa.string()) for name in TEXTS}
-    columns |= {name: acts() for name in PACKED}
+    for name in AGED:
+        columns |= acts(name)
     columns |= {name: pa.array(some(values), pa.float64()) for name, values in NUMBERS.items()}
     columns |= {f"{who}_id": pa.array(some(["L1", " "]), pa.string()) for who in ("colleague", "talker")}
     columns["others_decide"] = pa.array(draw.integers(0, 3, ROWS))

@@ -32,7 +32,7 @@ def test_by_ranges_the_facts_are_those_of_all_at_once(desk, tmp_path):
     found = pa.Table.from_batches(list(parts))
     assert found.select(whole.column_names).sort_by("lead_id").to_pylist() == whole.to_pylist()
     assert len(list(tmp_path.iterdir())) == 3
-    assert whole["last_answer"].null_count == whole.num_rows - 1
+    assert whole["last_answer_us"].null_count == whole.num_rows - 1
     assert whole["talker_id"].null_count < whole.num_rows
     again = lead_facts(canonical, spine, name="known_already", known=features)
     assert engine.collect(again.order_by("lead_id")).to_pylist() == whole.to_pylist()

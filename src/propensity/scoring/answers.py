@@ -34,7 +34,7 @@ FIT_COLUMNS = {
 """A part of the ideal customer, and the column of the facts that holds its value."""
 
 _READ = (
-    "lead_id", "source", "title", "employee_count", "amount", "price", "last_budget", "response_hours", "has_authority",
+    "lead_id", "source", "title", "employee_count", "amount", "price", "last_budget_us", "response_hours", "has_authority",
     "account_industry", "account_annual_revenue",
 )  # fmt: skip
 _DAY_HOURS = 24.0
@@ -155,7 +155,7 @@ def usual(canonical: Canonical, known: Table, as_of: datetime | None, parts: tup
     """Look, over what `open_leads` gives, and over the acts that were known strictly before as_of."""
     engine = canonical.engine
     ratio = known["amount"] / known["price"].nullif(0)
-    named = known["last_budget"].notnull()
+    named = known["last_budget_us"].notnull()
     medians = {
         state: ratio.median(where=named & (known["criterion_budget"] == state)) for state in (MET, NOT_MET)
     }

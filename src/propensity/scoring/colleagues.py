@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from propensity.scoring.lastacts import AGE_DIGITS
 from propensity.timeline.history import joined_left
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 PEOPLE = ("colleague", "talker")
 _PERSON = {"id": "lead_id", "name": "contact_name", "title": "title"}
-_ANSWER = {"answer": "last_answer"}
+_ANSWER = {"answer_us": "last_answer_us", "answer_kind": "last_answer_kind"}
 _DECIDERS = "_deciders"
 
 
@@ -37,8 +36,8 @@ def accounts_of(canonical: Canonical, facts: Table, name: str) -> Table | None:
     deciders = open_to_us.filter(open_to_us["_decides"])
     order = [deciders["seniority_rank"].desc(), deciders["lead_id"]]
     colleagues = _first_two(engine, deciders, order, f"{name}_colleagues")
-    talkers = open_to_us.filter(open_to_us["last_answer"].notnull())
-    order = [talkers["last_answer"].substr(0, AGE_DIGITS), talkers["lead_id"]]
+    talkers = open_to_us.filter(open_to_us["last_answer_us"].notnull())
+    order = [talkers["last_answer_us"], talkers["lead_id"]]
     talkers = _first_two(engine, talkers, order, f"{name}_talkers")
     every = engine.materialise(counts, f"{name}_counts")
     every = every.union(
@@ -55,7 +54,7 @@ def with_colleagues(facts: Table, accounts: Table | None) -> Table:
     """Add `others_decide` (int64), `colleague_*` and `talker_*` to facts of leads; `accounts` as `accounts_of` gives them."""
     texts = {f"{who}_{part}": ibis.null("string") for who in PEOPLE for part in _PERSON}
     if accounts is None:
-        nobody = {**texts, "talker_answer": ibis.null("string")}
+        nobody = {**texts, "talker_answer_us": ibis.null("int64"), "talker_answer_kind": ibis.null("string")}
         return facts.mutate(others_decide=ibis.literal(0, "int64"), **nobody)
     table = joined_left(facts, accounts, "account_id")
     own = (_decides(table) & table["account_id"].notnull()).cast("int64")

@@ -1,4 +1,4 @@
-"""What is known of a batch of leads, by column: acts unpacked, days in a zone, text made once a distinct value. Pure."""
+"""What is known of a batch of leads, by column: acts, days in a zone, text made once a distinct value. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-
-from propensity.scoring.lastacts import AGE_DIGITS, SEPARATOR
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -39,13 +37,10 @@ class Acts:
         Whether there is one.
     age_us
         Its age at as_of in microseconds; 0 where there is none.
-    words
-        Its kind and its channel (string), packed; null where there is none.
     """
 
     there: Flags
     age_us: Ints
-    words: pa.Array
 
     @property
     def days(self) -> Floats:
@@ -55,15 +50,6 @@ class Acts:
     def within(self, days: float) -> Flags:
         """Whether there is one that is not older."""
         return self.there & (self.days <= days)
-
-    def told(self, say: Callable[[str, str], str]) -> pa.Array:
-        """What `say` makes of kind and channel (empty where not told); null where there is no act."""
-
-        def of(words: str) -> str:
-            kind, channel = [*words.split(SEPARATOR), ""][:2]
-            return say(kind, channel)
-
-        return told(self.words, of)
 
 
 class Facts:
@@ -113,11 +99,9 @@ class Facts:
         return pc.is_valid(self.column(name)).to_numpy(zero_copy_only=False)
 
     def acts(self, name: str) -> Acts:
-        """A column of `scoring.lastacts.packed` facts."""
-        found = self.column(name).cast(pa.string())
-        ages = pc.fill_null(pc.utf8_slice_codeunits(found, 0, AGE_DIGITS), "0").cast(pa.int64())
-        there = pc.is_valid(found).to_numpy(zero_copy_only=False)
-        return Acts(there, ages.to_numpy(), pc.utf8_slice_codeunits(found, AGE_DIGITS + 1))
+        """The acts, or facts, whose ages are in the column `<name>_us`."""
+        ages = self.column(f"{name}_us").cast(pa.int64())
+        return Acts(self.known(f"{name}_us"), pc.fill_null(ages, 0).to_numpy())
 
     def instants(self, name: str = "as_of") -> Ints:
         """Microseconds since 1970 in UTC of a column of times; 0 for null."""

@@ -50,7 +50,7 @@ PARTS = {
     "annual_revenue": ("company revenue", ("account_annual_revenue",)),
     "seniority": ("seniority", ("seniority_rank",)),
 }
-_KINDS = {"stated": "stated", "quote": "was quoted"}
+_KINDS, _OTHER_KIND = {"stated": "stated", "quote": "was quoted"}, "has"
 
 Row = Mapping[str, Any]
 Codes = np.ndarray[Any, np.dtype[np.int8]]
@@ -220,7 +220,7 @@ class Judge:
         return [
             Case(_young(last, days), MET, self._saying("last_intent"), "last_intent"),
             Case(last.there, NOT_MET, self._saying("last_intent", after=_long_ago(days)), "last_intent"),
-            Case(~facts.known("last_inbound"), UNKNOWN, "has not acted so far"),
+            Case(~facts.known("last_inbound_us"), UNKNOWN, "has not acted so far"),
             Case(every, NOT_MET, self._saying("last_inbound", "last ", "; never a sign of buying"), "last_inbound"),
         ]  # fmt: skip
 
@@ -231,13 +231,13 @@ class Judge:
         return [
             Case(last.there if days is None else _young(last, days), MET, self._saying("last_answer"), "last_answer"),
             Case(last.there, NOT_MET, self._saying("last_answer", after=_long_ago(days)), "last_answer"),
-            Case(~facts.known("last_outbound"), UNKNOWN, "we have not been in touch so far"),
+            Case(~facts.known("last_outbound_us"), UNKNOWN, "we have not been in touch so far"),
             Case(every, NOT_MET, "has not answered us so far", "last_outbound"),
         ]  # fmt: skip
 
-    def phrases(self, done: Acts) -> pa.Array:
-        """Acts in a rep's words; null where there is none."""
-        return done.told(lambda kind, _: self.phrase(kind))
+    def phrases(self, facts: Facts, name: str) -> pa.Array:
+        """Acts, whose kinds are in the column `<name>_kind`, in a rep's words; null where there is none."""
+        return told(facts.column(f"{name}_kind").cast(pa.string()), self.phrase)
 
     def phrase(self, kind: str) -> str:
         """A kind of act in a rep's words."""
@@ -245,7 +245,7 @@ class Judge:
         return known.phrase if known is not None else plain(kind.replace("_", " "))
 
     def _saying(self, name: str, before: str = "", after: str = "") -> Callable[[Facts], pa.Array]:
-        return lambda some: sentence(before, self.phrases(some.acts(name)), after)
+        return lambda some: sentence(before, self.phrases(some, name), after)
 
 
 def failed(states: Mapping[str, Codes], hard: Sequence[str]) -> Flags:
@@ -306,7 +306,8 @@ def _long_ago(days: int | None) -> str:
 
 
 def _amount(facts: Facts) -> pa.Array:
-    said = facts.acts("last_budget").told(lambda kind, _: _KINDS.get(kind, "has"))
+    kinds = facts.column("last_budget_kind").cast(pa.string())
+    said = told(kinds, lambda kind: _KINDS.get(kind, _OTHER_KIND)).fill_null(_OTHER_KIND)
     amount, price = (told_numbers(facts.number(name), shown) for name in ("amount", "price"))
     return sentence(said, " ", amount, "; the price is ", price)
 

@@ -16,7 +16,7 @@ from propensity.features import budget
 from propensity.features.assemble import assemble
 from propensity.features.catalogue import possible_features
 from propensity.scoring.colleagues import accounts_of, with_colleagues
-from propensity.scoring.lastacts import ACTS, intent_kinds, last_acts, packed
+from propensity.scoring.lastacts import ACTS, intent_kinds, last_acts
 from propensity.timeline.history import SNAPSHOT, cut, joined_left, lead_key
 
 if TYPE_CHECKING:
@@ -132,9 +132,9 @@ def lead_facts(
     Returns
     -------
     One row a snapshot: `lead_id`, `account_id`, `as_of`, `created_at` and attributes; `fits_<part>` (1, 0, null),
-    `amount` (float64, base currency), `price`, `last_budget` (packed: age and kind), the features of `_FEATURES`, the
-    packed `lastacts.ACTS`; `colleague_*`, a person at the account who may decide (`others_decide`: how many do), and `talker_*`, the
-    one who answered last, with `talker_answer` (packed). Null means unknown.
+    `amount` (float64, base currency), `price`, `last_budget_us` (age in microseconds) and `last_budget_kind`, the features of
+    `_FEATURES`, `lastacts.ACTS`; `colleague_*`, a person at the account who may decide (`others_decide`: how many do), and
+    `talker_*`, the one who answered last, with `talker_answer_us` and `talker_answer_kind`. Null means unknown.
     """
     engine = canonical.engine
     told = None if known is None else _told_already(canonical, known, name)
@@ -238,11 +238,11 @@ def _of_the_lead(canonical: Canonical, spine: Table, as_of: datetime | None, kno
     if "activities" in history.facts:
         table = joined_left(table, last_acts(history.facts["activities"], config), SNAPSHOT)
     else:
-        table = table.mutate(**{column: ibis.null("string") for column in ACTS})
+        table = table.mutate(**{column: ibis.null(kind) for column, kind in ACTS.items()})
     if "budgets" in history.facts:
         told = "kind" in canonical.present["budgets"]
         return joined_left(table, _last_budget(history.facts["budgets"], config, kinds_told=told), SNAPSHOT)
-    return table.mutate(last_budget=ibis.null("string"))
+    return table.mutate(last_budget_us=ibis.null("int64"), last_budget_kind=ibis.null("string"))
 
 
 def _with_current_state(canonical: Canonical, table: Table, spine: Table) -> Table:
@@ -261,8 +261,9 @@ def _with_current_state(canonical: Canonical, table: Table, spine: Table) -> Tab
 
 
 def _last_budget(budgets: Table, config: Config, *, kinds_told: bool) -> Table:
-    """Per snapshot, the last fact of the kinds that must cover the price (any kind where none is told), packed."""
+    """Per snapshot, age and kind of the last fact of the kinds that must cover the price (any kind where none is told)."""
     table = budget.prepared(budgets, config.features)
     capable = table["is_latest_capacity"] if kinds_told else table["is_latest"]
-    found = packed(table["age_us"], table["kind"], ibis.literal(""))
-    return table.group_by(SNAPSHOT).aggregate(last_budget=found.min(where=capable))
+    return table.group_by(SNAPSHOT).aggregate(
+        last_budget_us=table["age_us"].min(where=capable), last_budget_kind=table["kind"].min(where=capable)
+    )

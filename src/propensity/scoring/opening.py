@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute
 
-from propensity.scoring.columns import Facts, days_of, filled, joined, plain, sentence, where
+from propensity.scoring.columns import Facts, days_of, filled, joined, plain, sentence, told, where
 from propensity.scoring.criteria import Judge, colleague
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def _came(facts: Facts, judge: Judge) -> pa.Array:
     """What the lead did last, else how it came; null for neither."""
     done, dated = facts.acts("last_mention"), facts.known("as_of")
     day = facts.days_of(done).cast(pa.string())
-    did = sentence("on ", day, " ", judge.phrases(done), done.told(lambda _, channel: _by(channel)))
+    channel = told(facts.column("last_mention_channel").cast(pa.string()), _by).fill_null("")
+    did = sentence("on ", day, " ", judge.phrases(facts, "last_mention"), channel)
     source = facts.text("source")
     created = days_of(facts.instants("created_at"), facts.known("created_at"), facts.zone)
     since = sentence(" on ", created.cast(pa.string())).fill_null("")
@@ -57,7 +58,12 @@ def _beside(facts: Facts, judge: Judge) -> pa.Array:
     answer: Acts = facts.acts("talker_answer")
     day = facts.days_of(answer).cast(pa.string())
     talks = sentence(
-        "at the same company ", colleague(facts, "talker"), " ", judge.phrases(answer), " on ", day
+        "at the same company ",
+        colleague(facts, "talker"),
+        " ",
+        judge.phrases(facts, "talker_answer"),
+        " on ",
+        day,
     )
     decides = sentence("at the same company ", colleague(facts), " may decide")
     deciding = facts.known("colleague_id") & (facts.number("has_authority") != 1)

@@ -330,4 +330,4 @@ def _origins(facts: Facts) -> pa.Array:
     """Offline: an offline source, and never an act of the lead's own on the web."""
     offline = facts.number("source_is_offline")
     unknown = where(offline == 1, OFFLINE, pa.repeat(ORIGIN_UNKNOWN, len(facts)))
-    return where(facts.known("last_web") | (offline == 0), ONLINE, unknown)
+    return where(facts.known("last_web_us") | (offline == 0), ONLINE, unknown)

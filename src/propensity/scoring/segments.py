@@ -40,7 +40,7 @@ def arm(lead_id: str, arms: Sequence[str], salt: str) -> str:
 def interests(facts: Facts, judge: Judge) -> pa.Array:
     """The topic to write about (string): the product the lead asked for, else the last act worth mentioning; null for neither."""
     product = facts.text("product")
-    return where(filled(product), product, judge.phrases(facts.acts("last_mention")))
+    return where(filled(product), product, judge.phrases(facts, "last_mention"))
 
 
 def segments(facts: Facts, judge: Judge, rules: NurtureConfig) -> pa.Array:

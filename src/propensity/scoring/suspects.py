@@ -56,7 +56,7 @@ def suspects(canonical: Canonical, facts: ir.Table, as_of: datetime | None) -> i
         found = found.filter((test == 1).fill_null(ibis.literal(False)))
     table: Any = facts
     online = (table["source_is_offline"] != 1) | table["source_is_offline"].isnull()
-    interested = table.filter(online | table["last_inbound"].notnull() | table["last_answer"].notnull())
+    interested = table.filter(online | table["last_inbound_us"].notnull() | table["last_answer_us"].notnull())
     found = found.anti_join(interested.filter(interested["account_id"].notnull()), "account_id")
     shown = {name: found[ACCOUNT_PREFIX + name] for name in COLUMNS[1:]}
     return found.select("account_id", **shown).order_by("account_id")

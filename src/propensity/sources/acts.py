@@ -55,10 +55,17 @@ def unworded(acts: Table, good: Value) -> Table:
 def worded(acts: Table, config: FeaturesConfig) -> Table:
     """The words of `unworded` acts again; directions and channels are those of the type where the source is silent."""
     return acts.mutate(
-        type=_word(acts[KIND], tuple(config.types), acts["type"]),
-        direction=_word(acts[WAY], DIRECTIONS, acts["direction"].lower()),
-        channel=_word(acts[VIA], config.channels, acts["channel"]),
+        type=word_of(acts[KIND], tuple(config.types), acts["type"]),
+        direction=word_of(acts[WAY], DIRECTIONS, acts["direction"].lower()),
+        channel=word_of(acts[VIA], config.channels, acts["channel"]),
     )
+
+
+def word_of(places: Value, known: Sequence[str], other: Value) -> Value:
+    """The words that numbers say, each its place in `known` from 1; `other` for every other number, and for none."""
+    if not known:
+        return other
+    return ibis.cases(*((places == place, word) for place, word in enumerate(known, 1)), else_=other)
 
 
 def underived(tables: Mapping[TableName, Table]) -> dict[TableName, Table]:
@@ -85,12 +92,6 @@ def _place(words: Value, known: Sequence[str]) -> Value:
         return nothing
     cases = [(words == word, ibis.literal(place, "int16")) for place, word in enumerate(known, 1)]
     return ibis.cases(*cases, else_=nothing)
-
-
-def _word(places: Value, known: Sequence[str], other: Value) -> Value:
-    if not known:
-        return other
-    return ibis.cases(*((places == place, word) for place, word in enumerate(known, 1)), else_=other)
 
 
 def _looked_up(column: Value, values: Mapping[str, str]) -> Value:
