@@ -46,6 +46,8 @@ _WHOLE: Final = 1e12
 _STEP: Final = 0.5
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -154,33 +156,34 @@ class NightProfile:
         ties: npt.NDArray[np.uint64],
     ) -> None:
         """Count a batch that holds `lead_id` and the model's features; the arrays are (rows,), `ties` a hash of the lead."""
-        columns = batch.select(self._bundle.names)
-        columns = columns.append_column("_margin", pa.array(margin)).append_column(
-            "_probability", pa.array(probability)
-        )
-        if self._open is not None:
-            here = pc.is_in(batch["lead_id"], value_set=self._open)
-            columns, ties = columns.filter(here), ties[here.to_numpy(zero_copy_only=False)]
-        self._count(OPEN, columns)
-        if AGE in columns.column_names:
-            young = pc.fill_null(pc.less_equal(columns[AGE], self._young), fill_value=False)
-            self._count(NEW, columns.filter(young))
-        self._draw(columns, ties)
-
-    def _count(self, population: str, rows: pa.Table) -> None:
-        counts = self._counts[population]
-        counts.rows += rows.num_rows
-        probabilities = rows["_probability"].to_numpy()
+        every = np.ones(batch.num_rows, np.bool_)
+        here = every if self._open is None else _true(pc.is_in(batch["lead_id"], value_set=self._open))
+        of = {OPEN: here}
+        if AGE in self._bundle.names:
+            of[NEW] = here & _true(pc.less_equal(batch[AGE], self._young))
         # Whole numbers add up to the same sum in any order of the batches.
-        counts.probability += int(np.rint(probabilities * _WHOLE).astype(np.int64).sum())
+        whole = np.rint(probability * _WHOLE).astype(np.int64)
+        for population, rows in of.items():
+            self._counts[population].rows += int(rows.sum())
+            self._counts[population].probability += int(whole[rows].sum())
         for name, bins in self._bins.items():
-            places = bins.of(rows["_margin" if name == SCORE else name])
-            counts.by_feature[name] += np.bincount(places, minlength=bins.count)
+            places = bins.of(pa.array(margin) if name == SCORE else batch[name])
+            for population, rows in of.items():
+                self._counts[population].by_feature[name] += np.bincount(places[rows], minlength=bins.count)
+        self._draw(batch, here, ties, {"_margin": margin, "_probability": probability})
 
-    def _draw(self, rows: pa.Table, ties: npt.NDArray[np.uint64]) -> None:
-        """Keep the leads with the smallest hashes."""
-        held = rows if self._drawn is None else pa.concat_tables([self._drawn, rows])
-        every = np.concatenate([self._ties, ties])
+    def _draw(
+        self, batch: pa.Table, here: Flags, ties: npt.NDArray[np.uint64], beside: Mapping[str, Floats]
+    ) -> None:
+        """Keep the leads with the smallest hashes, of those that are `here`."""
+        if len(self._ties) == _EXPLAINED:
+            here = here & (ties < self._ties[-1])
+        rows = pa.array(np.flatnonzero(here))
+        drawn = batch.select(self._bundle.names).take(rows)
+        for name, values in beside.items():
+            drawn = drawn.append_column(name, pa.array(values[here]))
+        held = drawn if self._drawn is None else pa.concat_tables([self._drawn, drawn])
+        every = np.concatenate([self._ties, ties[here]])
         kept = np.argsort(every, kind="stable")[:_EXPLAINED]
         self._ties, self._drawn = every[kept], held.take(pa.array(kept)).combine_chunks()
 
@@ -200,6 +203,11 @@ class NightProfile:
             margin = self._drawn["_margin"].to_numpy()
             found |= _pushes(self._bundle, self._drawn, self._drawn["_probability"].to_numpy(), margin)
         return found
+
+
+def _true(flags: pa.ChunkedArray) -> Flags:
+    """Where it is true, (rows,); null is not."""
+    return pc.fill_null(flags, fill_value=False).to_numpy()
 
 
 @dataclass
