@@ -187,6 +187,7 @@ class FeatureQuery:
     """The feature expression of a spine, not yet computed: collect it to train, stream it to score."""
 
     canonical: Canonical
+    spine: Table
     expression: Table
     features: tuple[Feature, ...]
     spec_hash: str
@@ -291,9 +292,8 @@ def _query(
     if LABEL in spine.columns:
         labelled = joined_left(expression, spine.select(SNAPSHOT, LABEL), SNAPSHOT)
         expression = labelled.select(*KEYS, LABEL, *(feature.name for feature in features))
-    return FeatureQuery(
-        canonical, expression, features, spec_hash(features, parameters(canonical)), ranges, kept
-    )
+    meaning = spec_hash(features, parameters(canonical))
+    return FeatureQuery(canonical, spine, expression, features, meaning, ranges, kept)
 
 
 def _coded(canonical: Canonical) -> Canonical:

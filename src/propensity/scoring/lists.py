@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ibis
+import numpy as np
 import pyarrow as pa
 
 from propensity.scoring.assign import Reps
@@ -31,6 +32,7 @@ from propensity.scoring.recent import recent_acts
 from propensity.scoring.score import ScoredParts, score_parts
 from propensity.scoring.surprises import Surprises
 from propensity.scoring.trend import TREND, with_trend
+from propensity.timeline.history import SNAPSHOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,7 +147,7 @@ def rank_leads(
     Memory is bounded by `lists.batch_rows`: features pass through disk, and the engine sorts.
     """
     folder = Path(tempfile.mkdtemp(prefix="score-", dir=query.canonical.engine.folder))
-    profile = NightProfile(bundle, _open(query.canonical, as_of))
+    profile = NightProfile(bundle, _open(query, as_of))
     try:
         parts = score_parts(
             query,
@@ -281,11 +283,15 @@ def _explained(
     return listed.left_join(engine.register("moved", moved), "lead_id").drop("lead_id_right")
 
 
-def _open(canonical: Canonical, as_of: datetime | None) -> pa.Array:
-    """Ids of the leads that a snapshot of a training would hold at as_of, as far as was known."""
-    places: Any = positions(canonical, as_of)
-    found = canonical.engine.collect(places.filter(places["position"] == LEAD).select("lead_id"))
-    return found["lead_id"].combine_chunks()
+def _open(query: FeatureQuery, as_of: datetime | None) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """By the number of a snapshot, whether a training would hold one of its lead at as_of, as far as was known."""
+    places: Any = positions(query.canonical, as_of)
+    still = places.filter(places["position"] == LEAD)
+    engine, spine = query.canonical.engine, query.spine
+    numbers = engine.collect(spine.semi_join(still, "lead_id").select(SNAPSHOT))[SNAPSHOT].to_numpy()
+    found = np.zeros(engine.collect(spine.count().as_table()).column(0)[0].as_py(), np.bool_)
+    found[numbers] = True
+    return found
 
 
 def _because(table: Any) -> Any:

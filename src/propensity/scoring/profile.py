@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from propensity.stats.drift import design_effect
+from propensity.timeline.history import SNAPSHOT
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -130,10 +131,11 @@ class NightProfile:
     bundle
         The model, with its reference; without one only the score's mean and the concepts' pushes are kept.
     open_leads
-        Ids of the leads that are open: neither converted nor disqualified, as far as was known. None: all are.
+        By the number of a snapshot, whether its lead is open: neither converted nor disqualified, as far as was known. None: all
+        are.
     """
 
-    def __init__(self, bundle: Bundle, open_leads: pa.Array | None = None) -> None:
+    def __init__(self, bundle: Bundle, open_leads: Flags | None = None) -> None:
         self._bundle = bundle
         self._open = open_leads
         self.reference: Mapping[str, Any] | None = bundle.metadata.get(REFERENCE)
@@ -155,9 +157,9 @@ class NightProfile:
         probability: npt.NDArray[np.float64],
         ties: npt.NDArray[np.uint64],
     ) -> None:
-        """Count a batch that holds `lead_id` and the model's features; the arrays are (rows,), `ties` a hash of the lead."""
+        """Count a batch that holds `snapshot_id` and the model's features; the arrays are (rows,), `ties` a hash of the lead."""
         every = np.ones(batch.num_rows, np.bool_)
-        here = every if self._open is None else _true(pc.is_in(batch["lead_id"], value_set=self._open))
+        here = every if self._open is None else self._open[batch[SNAPSHOT].to_numpy()]
         of = {OPEN: here}
         if AGE in self._bundle.names:
             of[NEW] = here & _true(pc.less_equal(batch[AGE], self._young))
@@ -166,10 +168,14 @@ class NightProfile:
         for population, rows in of.items():
             self._counts[population].rows += int(rows.sum())
             self._counts[population].probability += int(whole[rows].sum())
+        # Who is new is open: one count of the bins tells all of them apart.
+        groups = sum(rows.astype(np.int64) for rows in of.values())
         for name, bins in self._bins.items():
             places = bins.of(pa.array(margin) if name == SCORE else batch[name])
-            for population, rows in of.items():
-                self._counts[population].by_feature[name] += np.bincount(places[rows], minlength=bins.count)
+            size = (len(of) + 1) * bins.count
+            found = np.bincount(groups * bins.count + places, minlength=size).reshape(-1, bins.count)
+            for place, population in enumerate(of, 1):
+                self._counts[population].by_feature[name] += found[place:].sum(axis=0)
         self._draw(batch, here, ties, {"_margin": margin, "_probability": probability})
 
     def _draw(
