@@ -45,6 +45,8 @@ class Trained:
         the rows are too few for a test that holds both classes.
     test
         The rows that were judged; `probability` (float64, shape (rows,)) what the judged model said.
+    split
+        Which rows are the past, which the test; of the kind `none` where a short history has no test.
     importance
         Concept to mean absolute contribution to the margin.
     ladder
@@ -104,51 +106,81 @@ def train_and_judge(
 
     Raises
     ------
+    ConfigError
+        A parameter or a rule of the scorecard does not fit; the scorecard is the only rung, and none of its features is
+        here; or tuning is asked for, and Optuna is not installed.
     HistoryError
-        There is enough to learn from, but it cannot be split, or the test holds one class only; or so many snapshots hold
-        one class only that a wrong word in the configuration is likelier than chance.
+        There is enough to learn from, but it cannot be split, or the test holds one class only; or the snapshots of so
+        many leads hold one class only that a wrong word in the configuration is likelier than chance.
     """
     _refuse_one_outcome(frame, config)
     split = _split_or_none(frame, config, dated=dated)
     past, test = _part(frame, split.past), _part(frame, split.test)
     ladder = climb(past, config, dated=dated)
-    judgeable = 0 < int(test.y.sum()) < len(test)
-    if not judgeable and not ladder.scarce:
-        _refuse_one_class(test)
-    static, clock = ladder.learned[ladder.chosen], Clock.of(frame, config, dated=dated)
-    earlier = None if clock is None else clock.take(split.past)
-    rolling = choose(static, past, earlier, config)
-    static = based(static, rolling)
-    judged_fit = moved(static, past.y, earlier, rolling, at=split.boundary or 0)
-    ladder = replace(ladder, learned={**ladder.learned, ladder.chosen: judged_fit})
-    final_fit = moved(
-        based(relearn(ladder, frame, config, dated=dated), rolling),
-        frame.y,
-        clock,
-        rolling,
-        at=np.iinfo(np.int64).max,
-    )
-    rolling = on_the_test(rolling, static, frame, split, clock, config) if judgeable else rolling
+    judgeable = _judgeable(test, ladder)
+    fits = _learn_twice(ladder, frame, past, split, config, dated=dated, judgeable=judgeable)
+    ladder = replace(ladder, learned={**ladder.learned, ladder.chosen: fits.judged})
     facts = {
         "data": dict(lineage),
         "parameters": dict(parameters),
         "split": _described(split, past, test),
         "ladder": json_safe(ladder.to_dict()),
-        "recalibration": rolling.to_dict(),
+        "recalibration": fits.recalibration.to_dict(),
     }
-    tiers = _tiers(final_fit, frame, config)
-    judged = bundle_of(judged_fit, past, config, tiers, {**facts, "use": "judged"})
+    tiers = _tiers(fits.final, frame, config)
+    judged = bundle_of(fits.judged, past, config, tiers, {**facts, "use": "judged"})
     probability = judged.probability(judged.margin(test.values))
-    evaluations = _evaluations(ladder, test, probability, config) if judgeable else {}
-    if judgeable and config.model.without_outbound:
-        evaluations |= _without_outbound(ladder, past, test, config, dated=dated)
-    metrics = (
-        {name: metric.value for name, metric in evaluations["model"].metrics.items()} if judgeable else {}
-    )
-    final = bundle_of(final_fit, frame, config, tiers, {**facts, "use": "final", "forward_metrics": metrics})
+    evaluations = _evaluations(ladder, past, test, probability, config, dated=dated) if judgeable else {}
+    metrics = evaluations["model"].metrics if judgeable else {}
+    figures = {name: metric.value for name, metric in metrics.items()}
+    final = bundle_of(fits.final, frame, config, tiers, {**facts, "use": "final", "forward_metrics": figures})
     held = stability(past, test, probability, dated=dated) if judgeable else None
     importance = _importance(final, frame)
-    return Trained(judged, final, evaluations, test, probability, split, importance, ladder, held, rolling)
+    return Trained(
+        judged, final, evaluations, test, probability, split, importance, ladder, held, fits.recalibration
+    )
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """The chosen rung, learned twice by one recipe, each time with the map to probabilities that was decided for.
+
+    judged
+        From the past alone, its map as it could be when the test began.
+    final
+        From all matured snapshots.
+    recalibration
+        How the map was decided; with what rolling gives on the test, where there is one.
+    """
+
+    judged: Learned
+    final: Learned
+    recalibration: Recalibration
+
+
+def _learn_twice(
+    ladder: Ladder,
+    frame: FeatureFrame,
+    past: FeatureFrame,
+    split: Split,
+    config: Config,
+    *,
+    dated: bool,
+    judgeable: bool,
+) -> _Fits:
+    """Decide on the past how margins become probabilities, and fit the chosen rung so: to be judged, and to be used."""
+    clock = Clock.of(frame, config, dated=dated)
+    earlier = None if clock is None else clock.take(split.past)
+    static = ladder.learned[ladder.chosen]
+    rolling = choose(static, past, earlier, config)
+    static = based(static, rolling)
+    judged = moved(static, past.y, earlier, rolling, at=split.boundary or 0)
+    final = based(relearn(ladder, frame, config, dated=dated), rolling)
+    # Every snapshot of the frame has matured by now, so that none is too new to move the map in use.
+    final = moved(final, frame.y, clock, rolling, at=np.iinfo(np.int64).max)
+    if judgeable:
+        rolling = on_the_test(rolling, static, frame, split, clock, config)
+    return _Fits(judged, final, rolling)
 
 
 def _part(frame: FeatureFrame, rows: npt.NDArray[np.bool_]) -> FeatureFrame:
@@ -184,11 +216,15 @@ def _refuse_one_outcome(frame: FeatureFrame, config: Config) -> None:
     )
 
 
-def _refuse_one_class(test: FeatureFrame) -> None:
-    raise HistoryError(
-        f"the test holds one class only: {int(test.y.sum()):,} conversions in {len(test):,} rows. Figures need both. Raise "
-        "snapshots.test_share, or bring a longer history."
-    )
+def _judgeable(test: FeatureFrame, ladder: Ladder) -> bool:
+    """Whether the test holds both classes; where it does not though there was enough to learn from, that is refused."""
+    conversions = int(test.y.sum())
+    if not 0 < conversions < len(test) and not ladder.scarce:
+        raise HistoryError(
+            f"the test holds one class only: {conversions:,} conversions in {len(test):,} rows. Figures need both. Raise "
+            "snapshots.test_share, or bring a longer history."
+        )
+    return 0 < conversions < len(test)
 
 
 def _tiers(learned: Learned, frame: FeatureFrame, config: Config) -> Tiers:
@@ -273,8 +309,15 @@ def _as_of_range(frame: FeatureFrame) -> list[str] | None:
 
 
 def _evaluations(
-    ladder: Ladder, test: FeatureFrame, probability: npt.NDArray[np.float64], config: Config
+    ladder: Ladder,
+    past: FeatureFrame,
+    test: FeatureFrame,
+    probability: npt.NDArray[np.float64],
+    config: Config,
+    *,
+    dated: bool,
 ) -> dict[str, Evaluation]:
+    """Of the model, of each rung that learned, and where asked for of the model without what reps did."""
     found = {"model": evaluate_on(test, probability, config)}
     for name, learned in ladder.learned.items():
         found[name] = (
@@ -282,6 +325,8 @@ def _evaluations(
             if name == ladder.chosen
             else evaluate_on(test, learned.probability(test.values), config)
         )
+    if config.model.without_outbound:
+        found |= _without_outbound(ladder, past, test, config, dated=dated)
     return found
 
 
