@@ -178,7 +178,8 @@ def climb(frame: FeatureFrame, config: Config, *, dated: bool) -> Ladder:
     Raises
     ------
     ConfigError
-        A parameter or a rule of the scorecard does not fit.
+        A parameter or a rule of the scorecard does not fit; the scorecard is the only rung, and none of its features is
+        here; or tuning is asked for, and Optuna is not installed.
     """
     lesson = lesson_of(frame, config, dated=dated)
     least = config.checks.min_conversions
