@@ -13,7 +13,7 @@ from propensity.audit.sections.facts import Facts, percent, short_percent, told,
 from propensity.selection.ladder import WORDS, Step
 
 if TYPE_CHECKING:
-    from propensity.stats.evaluation import Evaluation
+    from propensity.stats.evaluation import Evaluation, GainsCurve
 
 NO_TEST: Final = "There was no test that holds both outcomes, so this part says nothing."
 _METRICS: Final = {
@@ -108,7 +108,33 @@ def gains(facts: Facts) -> Section:
     found = facts.judged
     if found is None:
         return Section("gains", "Gains and lift", (Words(NO_TEST, "note"),))
-    curve = found.gains
+    curve, lift = found.gains, found.metrics["lift_top_decile"]
+    rows = tuple(
+        (percent(s), percent(c), f"{c / s:.1f}" if s else "-")
+        for s, c in zip(curve.share, curve.captured, strict=True)
+        if s > 0
+    )
+    sentence = (
+        f"The top tenth of each list holds {percent(_captured(curve, 0.1))} of its conversions, "
+        f"{with_interval(lift, 1).replace('(', '(95 % ', 1)} times as many as a tenth picked at random. Leads at the top did "
+        "convert, whoever called them: this is no measure of what calling causes."
+    )
+    return Section(
+        "gains",
+        "Gains and lift",
+        (
+            Words(sentence),
+            _gains_drawn(facts, curve),
+            Fold(
+                "The curve in numbers",
+                (Grid("Gains", ("top of the list", "of the conversions", "lift"), rows, "rrr"),),
+            ),
+        ),
+    )
+
+
+def _gains_drawn(facts: Facts, curve: GainsCurve) -> Drawing:
+    """The model's gains beside those of the rungs that it is measured by, and how far the capacity reaches."""
     rivals = {
         name: facts.trained.evaluations[name].gains
         for name in ("scorecard", "lightgbm")
@@ -118,45 +144,31 @@ def gains(facts: Facts) -> Section:
         Curve("the model", curve.share, curve.captured),
         *(Curve(WORDS[name], rival.share, rival.captured) for name, rival in rivals.items()),
     ]
-    tenth = curve.captured[curve.share.index(0.1)]
-    share = None
-    if facts.practices is not None and facts.practices.whole.leads > 0:
-        share = min(facts.practices.capacity / facts.practices.whole.leads, 1.0)
-    lift = found.metrics["lift_top_decile"]
-    says = f"Gains curve: the top tenth of each list holds {percent(tenth)} of the conversions, the top half {percent(curve.captured[curve.share.index(0.5)])}"
+    reach = _reach_of_capacity(facts)
     drawn = curves(
         series,
-        says=says,
+        says=f"Gains curve: the top tenth of each list holds {percent(_captured(curve, 0.1))} of the conversions, "
+        f"the top half {percent(_captured(curve, 0.5))}",
         tick=short_percent,
         x_title="share of the list that is called, from the top",
         y_title="called at random",
-        x_line=None if share is None else (share, f"capacity ({percent(share)})"),
+        x_line=None if reach is None else (reach, f"capacity ({percent(reach)})"),
     )
-    rows = [
-        (percent(s), percent(c), f"{c / s:.1f}" if s else "-")
-        for s, c in zip(curve.share, curve.captured, strict=True)
-        if s > 0
-    ]
-    sentence = (
-        f"The top tenth of each list holds {percent(tenth)} of its conversions, "
-        f"{with_interval(lift, 1).replace('(', '(95 % ', 1)} times as many as a tenth picked at random. Leads at the top did "
-        "convert, whoever called them: this is no measure of what calling causes."
+    return Drawing(
+        drawn, "Share of the conversions (upright) found in the top of the lists, mean over the test's lists."
     )
-    return Section(
-        "gains",
-        "Gains and lift",
-        (
-            Words(sentence),
-            Drawing(
-                drawn,
-                "Share of the conversions (upright) found in the top of the lists, mean over the test's lists.",
-            ),
-            Fold(
-                "The curve in numbers",
-                (Grid("Gains", ("top of the list", "of the conversions", "lift"), tuple(rows), "rrr"),),
-            ),
-        ),
-    )
+
+
+def _captured(curve: GainsCurve, share: float) -> float:
+    """The share of the conversions in the top `share` of a list, which is one of the curve's points."""
+    return curve.captured[curve.share.index(share)]
+
+
+def _reach_of_capacity(facts: Facts) -> float | None:
+    """The share of a list that the capacity calls, at most 1; None where no list was called."""
+    if facts.practices is None or facts.practices.whole.leads <= 0:
+        return None
+    return min(facts.practices.capacity / facts.practices.whole.leads, 1.0)
 
 
 def reliability(facts: Facts) -> Section:

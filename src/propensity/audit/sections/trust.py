@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,18 +43,8 @@ def court(facts: Facts) -> Section:
     blocking = [verdict for verdict in fed if verdict.blocks]
     others = [verdict for verdict in fed if not verdict.blocks and verdict.verdict != "clear"]
     clear = [verdict for verdict in fed if verdict.verdict == "clear"]
-    if blocking:
-        names = ", ".join(quoted(verdict.name) for verdict in blocking)
-        first = Words(
-            f"{len(blocking):,} of {many(len(fed), 'column')} may know the outcome, and this keeps the model from being promoted: {names}.",
-            "alarm",
-        )
-    else:
-        first = Words(
-            f"None of {len(fed):,} columns that feed the model keeps it from being promoted.", "verdict"
-        )
     blocks: list[Block] = [
-        first,
+        _whether_it_blocks(blocking, len(fed)),
         Words(
             "The court asks of each column whether it may have been written after the outcome. Convicted: proof by timing, or it "
             "decides the outcome alone. Suspect: a figure that honest columns rarely have.",
@@ -76,6 +67,17 @@ def court(facts: Facts) -> Section:
         names = ", ".join(quoted(verdict.name) for verdict in clear[:_MOST_CLEAR])
         blocks.append(Fold(f"{len(clear):,} clear columns", (Words(names),)))
     return Section("court", title, tuple(blocks))
+
+
+def _whether_it_blocks(blocking: Sequence[ColumnVerdict], fed: int) -> Words:
+    """The sentence that comes first: whether a column, of the `fed` that feed the model, keeps it from promotion."""
+    if not blocking:
+        return Words(f"None of {fed:,} columns that feed the model keeps it from being promoted.", "verdict")
+    names = ", ".join(quoted(verdict.name) for verdict in blocking)
+    return Words(
+        f"{len(blocking):,} of {many(fed, 'column')} may know the outcome, and this keeps the model from being promoted: {names}.",
+        "alarm",
+    )
 
 
 def _row(verdict: ColumnVerdict) -> tuple[str, ...]:
