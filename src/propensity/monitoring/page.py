@@ -126,46 +126,12 @@ def _drift(found: Judged, history: Sequence[Mapping[str, Any]], rules: Monitorin
             "What runs with the calendar is shown and not warned of, unless the list moves with it."
         ),
         _recent_sentence(found),
-        Grid(
-            "By concept: the highest PSI of its features, and what its change does to the mean probability of the open leads (points)",
-            (
-                "concept",
-                "since training",
-                "new leads",
-                "since last weeks",
-                "moves since training",
-                "since last weeks",
-            ),
-            _concepts(found),
-            "lrrrrr",
-        ),
+        _concept_grid(found),
     ]
     drawn = _lines(found, history, rules)
     if drawn is not None:
         blocks.append(drawn)
-    blocks.append(
-        Fold(
-            "All features, those that moved most first",
-            (
-                Grid(
-                    "Beyond noise; `moved most` is the bin whose share changed most",
-                    (
-                        "feature",
-                        "leads",
-                        "compared with",
-                        "PSI",
-                        "noise",
-                        "distance",
-                        "adjusted p",
-                        "level",
-                        "moved most",
-                    ),
-                    tuple(_row(shift) for shift in _by_size(found.shifts)),
-                    "lllrrrrll",
-                ),
-            ),
-        )
-    )
+    blocks.append(_all_features(found.shifts))
     return tuple(blocks)
 
 
@@ -177,6 +143,22 @@ def _recent_sentence(found: Judged) -> Words:
         )
     days = ", ".join(_day(night.as_of) for night in found.recent)
     return Words(f"Last weeks: the same weekday of up to four weeks, here {days}.", "note")
+
+
+def _concept_grid(found: Judged) -> Grid:
+    return Grid(
+        "By concept: the highest PSI of its features, and what its change does to the mean probability of the open leads (points)",
+        (
+            "concept",
+            "since training",
+            "new leads",
+            "since last weeks",
+            "moves since training",
+            "since last weeks",
+        ),
+        _concepts(found),
+        "lrrrrr",
+    )
 
 
 def _concepts(found: Judged) -> tuple[tuple[str, ...], ...]:
@@ -212,6 +194,23 @@ def _place(shift: Shift) -> int:
 
 def _by_size(shifts: Sequence[Shift]) -> list[Shift]:
     return sorted(shifts, key=lambda one: (-_place(one), -one.found.beyond, one.feature, one.population))
+
+
+def _all_features(shifts: Sequence[Shift]) -> Fold:
+    head = (
+        "feature",
+        "leads",
+        "compared with",
+        "PSI",
+        "noise",
+        "distance",
+        "adjusted p",
+        "level",
+        "moved most",
+    )
+    rows = tuple(_row(shift) for shift in _by_size(shifts))
+    grid = Grid("Beyond noise; `moved most` is the bin whose share changed most", head, rows, "lllrrrrll")
+    return Fold("All features, those that moved most first", (grid,))
 
 
 def _row(shift: Shift) -> tuple[str, ...]:
