@@ -12,6 +12,7 @@ import ibis
 from propensity.scoring.criteria import CRITERIA, MET, NOT_MET
 from propensity.scoring.gate import LEAD
 from propensity.scoring.lastacts import intent_kinds
+from propensity.sources.acts import KIND, VIA, WAY, coded, worded
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -213,12 +214,17 @@ def _acts(canonical: Canonical, as_of: datetime | None) -> list[Kind]:
     """The kinds of acts, the most frequent first."""
     if "activities" not in canonical.tables:
         return []
-    acts: Any = canonical.tables["activities"]
+    config = canonical.config.features
+    acts: Any = coded(canonical.tables["activities"], config)
     if as_of is not None:
         instant = ibis.literal(as_of, type="timestamp('UTC', 6)")
         acts = acts.filter((acts["occurred_at"] < instant) & (acts["recorded_at"] < instant))
-    keys = ["type", "direction", "channel"]
-    counts = acts.group_by(keys).aggregate(_rows=acts.count())
-    order = [counts["_rows"].desc(), *(counts[key].asc(nulls_first=False) for key in keys)]
+    # By their numbers: only words that have none are read.
+    numbers = {"type": KIND, "direction": WAY, "channel": VIA}
+    others = {word: ibis.cases((acts[number] == 0, acts[word])) for word, number in numbers.items()}
+    acts = acts.select(*numbers.values(), **others)
+    counts = acts.group_by(acts.columns).aggregate(_rows=acts.count())
+    counts = worded(counts, config)
+    order = [counts["_rows"].desc(), *(counts[word].asc(nulls_first=False) for word in numbers)]
     found = canonical.engine.collect(counts.order_by(order).limit(1_000))
     return [(row["type"], row["direction"], row["channel"]) for row in found.to_pylist()]

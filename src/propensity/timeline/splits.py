@@ -18,7 +18,8 @@ _HASH_BYTES = 8
 class Split:
     """Rows to learn from and rows to report on (boolean arrays, shape (rows,)), disjoint.
 
-    `gap` counts the rows in neither: their label windows reach into the test. `kind` is `forward` or `random`;
+    `gap` counts the rows in neither: their label windows reach into the test. `kind` is `forward`, `random`, or `none` where a short
+    history leaves no test;
     `boundary` is the time order at which the test begins (None for a random split).
     """
 
