@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from propensity.delivery.figures import write_figures
 from propensity.delivery.folders import staged_beside
-from propensity.delivery.lists import deliver
+from propensity.delivery.lists import NAMES, deliver
 from propensity.delivery.night import Written, night_of, write_night
 from propensity.errors import UsageError
 from propensity.features.catalogue import parameters
@@ -18,7 +18,7 @@ from propensity.features.ranges import leads_a_range
 from propensity.monitoring.night import PROFILE, night_profile
 from propensity.results import ScoreResult, shown
 from propensity.scoring.lists import Ranking, rank_leads
-from propensity.scoring.score import refuse_other_features
+from propensity.scoring.score import refuse_emptied, refuse_other_features
 from propensity.timeline.snapshots import scoring_spine
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def list_night(
     moment = as_of if as_of is not None else session.through
     if as_of is not None and not session.canonical.dated:
         raise UsageError("--as-of needs leads with dates; these have none. Leave it out.")
+    refuse_emptied(bundle, session.canonical.report)
     progress.step("Scoring, ranking and explaining")
     spine = scoring_spine(session.canonical, moment)
     together = leads_a_range(config.engine.memory_gb)
@@ -62,7 +63,7 @@ def list_night(
     if delivers:
         nights.catch_up(folder)
     with (
-        staged_beside(folder) as scratch,
+        staged_beside(folder, taking=NAMES) as scratch,
         rank_leads(
             query,
             bundle,
@@ -106,8 +107,13 @@ def _scored(
     listed = ranking.counts.get("listed", 0)
     return ScoreResult(
         moment, ranking.scored, listed, ranking.removed, folder, manifest, model.name, model.number, warnings,
-        ranking.qualification(), ranking.holdout,
+        ranking.qualification(), ranking.holdout, _later(session, ranking),
     )  # fmt: skip
+
+
+def _later(session: Session, ranking: Ranking) -> int:
+    """Leads that had not been created when the list stands."""
+    return session.canonical.report.tables["leads"].kept - ranking.scored
 
 
 def stale(as_of: datetime | None, through: datetime | None) -> tuple[str, ...]:
@@ -171,6 +177,7 @@ def _manifest(
         "inputs": session.canonical.report.to_dict()["tables"],
         "counts": {
             "scored": ranking.scored,
+            "later": _later(session, ranking),
             "listed": ranking.counts.get("listed", 0),
             "removed": ranking.removed,
         },

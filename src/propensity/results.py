@@ -97,7 +97,7 @@ class TrainResult:
 
 @dataclass(frozen=True)
 class ScoreResult:
-    """A list: who is on it, who is not and why, and where it lies."""
+    """A list: who is on it, who is not and why, and where it lies; `later` leads were created after it stands, and have no score."""
 
     as_of: datetime | None
     scored: int
@@ -110,12 +110,14 @@ class ScoreResult:
     warnings: tuple[str, ...]
     qualification: dict[str, Any]
     holdout: dict[str, Any] | None = None
+    later: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """What `score --json` prints."""
         return {
             "as_of": shown(self.as_of),
             "scored": self.scored,
+            "later": self.later,
             "listed": self.listed,
             "removed": self.removed,
             "out": str(self.out),

@@ -378,6 +378,31 @@ def test_columns_that_changed_since_the_training_still_score_every_lead(place, s
     assert not re.search(r"(?:^|,)\"?=cmd", listed, re.MULTILINE)
 
 
+@pytest.mark.parametrize("table", ["activities", "stages"])
+def test_a_table_that_came_empty_since_the_training_is_refused(place, spoiled, tmp_path, table):
+    world = spoiled("leads.csv", lambda text: text)
+    pq.write_table(pq.read_table(world / f"{table}.parquet").slice(0, 0), world / f"{table}.parquet")
+    ended = run("score", *place.settings(world=world), "--out", tmp_path / "list")
+    assert ended.code == 3
+    told = rf"{table} \({table}\.parquet\) holds no usable row, and had [\d,]+ when the model learned"
+    assert re.search(told, ended.message)
+    assert not (tmp_path / "list").exists()
+
+
+def test_leads_of_a_later_day_are_counted(place, spoiled, tmp_path):
+    rows = csv.DictReader(io.StringIO((place.world / "leads.csv").read_text(encoding="utf-8")))
+    known = [row["created_at"] for row in rows]
+
+    def at(number: int) -> str:
+        return known[number] if number % 10 else "2031-01-01"
+
+    world = spoiled("leads.csv", lambda text: column_of("created_at", text, at))
+    ended = run("score", *place.settings(UNASKED, world=world), "--out", tmp_path / "list", "--json")
+    assert ended.code == 0, ended.err
+    later = sum(number % 10 == 0 for number in range(len(known)))
+    assert (ended.json["scored"], ended.json["later"]) == (len(known) - later, later)
+
+
 def test_a_column_that_became_words_since_the_training_is_refused(place, spoiled):
     world = spoiled("accounts.csv", lambda text: column_of("employee_count", text, lambda _: "many"))
     ended = run("score", *place.settings(world=world), "--out", place.list)

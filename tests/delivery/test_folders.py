@@ -43,6 +43,21 @@ def no_exchange(*_):
     raise OSError(errno.ENOSYS, "not here")
 
 
+def test_a_folder_of_somebody_else_keeps_its_files_of_our_names(tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "list.csv").write_text("mine")
+    (own / "other.csv").write_text("mine")
+    told = r"own holds list\.csv, but no manifest\.json: that is no list of ours"
+    with pytest.raises(DeliveryError, match=told), staged_beside(own, taking=("list.csv", "scores.parquet")):
+        pytest.fail("it was opened")
+    assert names(own) == ["list.csv", "other.csv"]
+    assert names(tmp_path) == ["own"]
+    (own / "list.csv").unlink()
+    with staged_beside(own, taking=("list.csv", "scores.parquet")):
+        pass
+
+
 @pytest.mark.parametrize("trade", [exchange, no_exchange])
 def test_the_old_folder_goes_and_what_is_not_ours_stays(tmp_path, monkeypatch, trade):
     monkeypatch.setattr(swap, "__kwdefaults__", {"trade": trade})

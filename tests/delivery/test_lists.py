@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
@@ -83,6 +84,19 @@ def test_a_streamed_csv_without_rows_has_its_header(tmp_path: Path):
 
 def test_numbers_and_nulls_are_left_alone():
     assert neutral(pa.chunked_array([pa.array([None, "", "a"])])).to_pylist() == [None, "", "a"]
+    assert neutral(pa.chunked_array([["\uff1d1+1", " \uff20A"]])).to_pylist() == ["'\uff1d1+1", "' \uff20A"]
+
+
+def test_signs_that_command_a_terminal_reach_no_csv_but_ids_stay_what_they_are(tmp_path):
+    names = pa.array(["\x1b[31mRED", "nul\x00z", "a\tb\nc", None, "\x08=1+1"])
+    table = pa.table({"lead_id": names, "contact_name": names})
+    write_csv(tmp_path / "whole.csv", table)
+    stream_csv(tmp_path / "parts.csv", table.to_batches(), table.schema)
+    assert (tmp_path / "whole.csv").read_bytes() == (tmp_path / "parts.csv").read_bytes()
+    options = pacsv.ParseOptions(newlines_in_values=True)
+    found = pacsv.read_csv(tmp_path / "whole.csv", parse_options=options)
+    assert found["contact_name"].to_pylist() == ["[31mRED", "nulz", "a\tb\nc", "", "'=1+1"]
+    assert found["lead_id"].to_pylist()[:2] == ["\x1b[31mRED", "nul\x00z"]
 
 
 def test_the_manifest_names_size_rows_and_hash_of_each_file(tmp_path):

@@ -42,6 +42,18 @@ def test_a_column_without_a_value_is_named_where_training_had_some():
     assert said.startswith("size is null for all 3 leads, but was known for 50.0% of the snapshots")
 
 
+def test_many_empty_columns_are_one_sentence():
+    names = tuple(f"acts_{place}" for place in range(12))
+    model = SimpleNamespace(
+        names=names, categories={}, metadata={"data": {"filled": dict.fromkeys(names, 0.5)}}
+    )
+    found = Surprises(model)
+    found.see(pa.table({name: pa.nulls(2, pa.float64()) for name in names}))
+    (said,) = found.warnings(max_share=0.01)
+    assert said.startswith("12 features are null for all 2 leads")
+    assert "acts_0, acts_1, acts_2, acts_3, acts_4 and 7 more. Check the table" in said
+
+
 def test_one_value_in_any_batch_is_enough():
     assert seen((["ad"], [None]), (["ad"], [1.0])).empty == ()
 

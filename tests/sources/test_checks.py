@@ -268,6 +268,28 @@ def test_findings_of_each_kind_with_their_counts(load_tables):
     assert {finding.severity for finding in found.report.warnings} == {"warning"}
 
 
+def test_what_is_configured_and_has_no_column_or_a_wrong_sign_is_said(load_tables):
+    files = {
+        "leads.csv": "lead_id,created_at\n1,2024-01-05\n",
+        "accounts.csv": "account_id,name,annual_revenue\na,A,-5\nb,B,5\n",
+        "budgets.csv": "lead_id,amount,recorded_at\n1,-1,2024-01-06\n1,0,2024-01-06\n1,-2.5,2024-01-07\n",
+    }
+    found = load_tables(files, lists={"owners_are_reps": True})
+    owner, company = found.findings("leads")
+    assert owner.startswith(
+        "warning: lists.owners_are_reps needs an owner: map the column under tables.leads.columns"
+    )
+    assert company.startswith("warning: no lead names its account: map account_id")
+    assert found.findings("budgets")[0].startswith(
+        "warning: 2 rows have amount below 0: it counts as it stands"
+    )
+    assert any(
+        said.startswith("warning: 1 rows have annual_revenue below 0") for said in found.findings("accounts")
+    )
+    whole = "lead_id,created_at,owner,account_id\n1,2024-01-05,Ada,a\n"
+    assert load_tables({**files, "leads.csv": whole}, lists={"owners_are_reps": True}).findings("leads") == []
+
+
 def test_findings_of_stages_and_of_leads_without_dates(load_tables):
     found = load_tables(
         {
@@ -278,6 +300,17 @@ def test_findings_of_stages_and_of_leads_without_dates(load_tables):
     assert found.findings("stages")[0].startswith(
         "warning: no lead ever entered prospect, opportunity, customer; found SQL. Set outcome.stage"
     )
+    stages = (
+        "lead_id,stage,entered_at\n1,prospect,2024-01-06\n1,qualified out,2024-01-07\n1,Customer,2024-01-08\n"
+    )
+    ends = {"outcome": {"disqualified_stages": ["qualified-out", "spam"]}}
+    found = load_tables({"leads.csv": "lead_id,created_at\n1,2024-01-05\n", "stages.csv": stages}, **ends)
+    assert found.findings("stages") == [
+        "info: outcome.later_stages: no lead ever entered 'opportunity'; found Customer, prospect, qualified out",
+        "warning: outcome.later_stages: no lead ever entered 'customer'; do you mean 'Customer'?",
+        "warning: outcome.disqualified_stages: no lead ever entered 'qualified-out'; do you mean 'qualified out'?",
+        "info: outcome.disqualified_stages: no lead ever entered 'spam'; found Customer, prospect, qualified out",
+    ]
     found = load_tables({"leads.csv": "lead_id,outcome\n1,1\n"}, {"leads": {"path": "leads.csv"}})
     assert found.findings("leads")[0].startswith(
         "warning: there is neither created_at nor order_by: train and test are split at random"

@@ -29,7 +29,7 @@ _FILE_MODE, _FOLDER_MODE = 0o600, 0o700
 
 
 @contextmanager
-def staged_beside(folder: Path) -> Generator[Path]:
+def staged_beside(folder: Path, *, taking: Collection[str] = ()) -> Generator[Path]:
     """Give a scratch folder beside `folder`, to be filled and handed to `swap`; it is gone afterwards, whatever happened.
 
     What killed runs left is put right first: a swap that was interrupted is undone, and partial folders are cleared, unless
@@ -38,7 +38,8 @@ def staged_beside(folder: Path) -> Generator[Path]:
     Raises
     ------
     DeliveryError
-        The folder cannot be replaced as a whole.
+        The folder cannot be replaced as a whole; or it is none of ours, having no manifest, and holds a file of one of the names
+        in `taking`, which would be lost.
     """
     place = folder.resolve()
 
@@ -46,6 +47,7 @@ def staged_beside(folder: Path) -> Generator[Path]:
         place.parent.mkdir(parents=True, exist_ok=True)
         recover(place)
         _refuse(folder, place)
+        _refuse_foreign(folder, place, taking)
         return Path(tempfile.mkdtemp(prefix=f".{place.name}{PARTIAL}", dir=place.parent))
 
     with scratch_of(folder, make) as scratch:
@@ -82,6 +84,15 @@ def _refuse(folder: Path, place: Path) -> None:
         what = "a mount point" if place.exists() and place.is_mount() else "the folder that you are in"
         raise DeliveryError(
             f"{folder} cannot be replaced as a whole: it is {what}. Give a folder below it with --out."
+        )
+
+
+def _refuse_foreign(folder: Path, place: Path, taking: Collection[str]) -> None:
+    found = [] if (place / MANIFEST).exists() else [name for name in taking if os.path.lexists(place / name)]
+    if found:
+        raise DeliveryError(
+            f"{folder} holds {', '.join(found)}, but no {MANIFEST}: that is no list of ours, and would be lost. Give another "
+            "folder with --out, or move it away."
         )
 
 

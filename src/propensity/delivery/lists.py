@@ -22,6 +22,8 @@ SCORES, LIST, LIST_CSV = "scores.parquet", "list.parquet", "list.csv"
 QUALIFICATION, NURTURE_CSV, REFERRALS_CSV, SUSPECTS_CSV = (
     "qualification.parquet", "nurture.csv", "referrals.csv", "suspects.csv",
 )  # fmt: skip
+NAMES = (SCORES, LIST, LIST_CSV, QUALIFICATION, NURTURE_CSV, REFERRALS_CSV, SUSPECTS_CSV)
+"""What every list has beside its pages."""
 UNDELIVERED = "undelivered"
 """The folder, in `paths.state`, of lists whose place could not be written."""
 CSV_DECIMALS = 4
@@ -30,7 +32,10 @@ ROW_GROUP = 50_000
 # Arrow registers its compute functions at run time: a type checker does not see them.
 pc: Any = pyarrow.compute
 
-_FORMULA = r"^[\s]*[=+\-@]|^[\t\r\n]"
+_FORMULA = r"^[\s]*[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]|^[\t\r\n]"
+"""The wide signs are what an East Asian keyboard types for the others, and a spreadsheet may take them so."""
+_UNSEEN = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F]"
+"""Signs that command a terminal or end a text, and that nobody sees."""
 
 
 @contextmanager
@@ -83,12 +88,10 @@ def _regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator
 def write_csv(path: Path, table: pa.Table) -> None:
     """Write a table as CSV that people open in a spreadsheet.
 
-    Text that begins like a formula gets a quote, so that it is no program; numbers are rounded to four decimals, which
-    the Parquet file has in full.
+    Text that begins like a formula gets a quote, so that it is no program, and loses signs that command a terminal; ids keep
+    theirs, since they are looked up. Numbers are rounded to four decimals, which the Parquet file has in full.
     """
-    pacsv.write_csv(
-        pa.table([_for_people(column) for column in table.columns], names=table.column_names), path
-    )
+    pacsv.write_csv(_shown(table), path)
 
 
 def stream_csv(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
@@ -97,15 +100,20 @@ def stream_csv(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema)
     with pacsv.CSVWriter(path, schema) as writer:
         for batch in batches:
             table = pa.Table.from_batches([batch], schema)
-            shown = [_for_people(column) for column in table.columns]
-            writer.write_table(pa.table(shown, schema=schema))
+            writer.write_table(_shown(table).cast(schema))
             rows += table.num_rows
     return rows
 
 
-def _for_people(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _shown(table: pa.Table) -> pa.Table:
+    columns = [_for_people(name, table[name]) for name in table.column_names]
+    return pa.table(columns, names=table.column_names)
+
+
+def _for_people(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_string(column.type):
-        return neutral(column)
+        seen = column if name.endswith("_id") else pc.replace_substring_regex(column, _UNSEEN, "")
+        return neutral(seen)
     return pc.round(column, ndigits=CSV_DECIMALS) if pa.types.is_floating(column.type) else column
 
 

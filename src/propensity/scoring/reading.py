@@ -18,7 +18,7 @@ _DELIMITERS = ",;\t"
 _MOST_BYTES = 64 << 20
 _MOST_SIGNS = 1 << 22
 _NEEDED = tuple(name for name in COLUMNS if name not in ("rep", "note"))
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
 _MOST_SHOWN = 40
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from propensity.engines import Distributed
-from propensity.errors import FeatureMismatch
+from propensity.errors import ContractError, FeatureMismatch
 from propensity.model.intervals import ENOUGH, NOT_ENOUGH
 from propensity.scoring.ahead import ahead
 from propensity.scoring.surprises import Surprises
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from propensity.features.spec import Feature
     from propensity.model.bundle import Bundle
     from propensity.scoring.profile import NightProfile
+    from propensity.sources.report import CheckReport
 
 _HASH_BYTES = 8
 SCORE_COLUMNS = (
@@ -158,6 +159,27 @@ def refuse_other_features(
         + "\n".join(changed or ["  ~ another version of propensity defines them otherwise"])
         + "\nScore with the configuration of the training, or train a new model."
     )
+
+
+def refuse_emptied(bundle: Bundle, report: CheckReport) -> None:
+    """Stop where a table holds nothing now that the model learned from: so looks an export that failed.
+
+    Raises
+    ------
+    ContractError
+        Names each such table, and how many rows it had.
+    """
+    then: Mapping[str, Any] = bundle.metadata.get("data", {}).get("tables", {})
+    gone = [
+        f"{name} ({table.origin}) holds no usable row, and had {then[name]['kept']:,}"
+        for name, table in report.tables.items()
+        if not table.kept and name in then and then[name]["kept"]
+    ]
+    if gone:
+        raise ContractError(
+            f"{'; '.join(gone)} when the model learned. Bring the export in order, and run again. A table that is empty for good: "
+            "take it out of the configuration, and train again."
+        )
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -66,13 +66,23 @@ class Surprises:
         """Per category feature, the values that training never saw, and in how many rows."""
         return {name: dict(sorted(values.items())) for name, values in self._new.items() if values}
 
+    def _emptied(self) -> tuple[str, ...]:
+        """A sentence for each column that is empty; one for all where they are many, as where a table is missing."""
+        advice = "Check the table and the mapping, or train again"
+        if len(self.empty) > _MOST_NAMED:
+            first = ", ".join(self.empty[:_MOST_NAMED])
+            rest = len(self.empty) - _MOST_NAMED
+            known = f"but were known when the model learned: {first} and {rest:,} more"
+            return (f"{len(self.empty):,} features are null for all {self._rows:,} leads, {known}. {advice}",)
+        return tuple(
+            f"{name} is null for all {self._rows:,} leads, but was known for {self._filled[name]:.1%} of the "
+            f"snapshots that the model learned from. {advice}"
+            for name in self.empty
+        )
+
     def warnings(self, *, max_share: float) -> tuple[str, ...]:
         """A sentence for each column that is empty, or whose new values make up more than `max_share` of the known ones."""
-        said = [
-            f"{name} is null for all {self._rows:,} leads, but was known for {self._filled[name]:.1%} of the "
-            "snapshots that the model learned from. Check the table and the mapping, or train again"
-            for name in self.empty
-        ]
+        said = [*self._emptied()]
         for name, values in self.new.items():
             rows = sum(values.values())
             if not len(self._categories[name]):

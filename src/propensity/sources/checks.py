@@ -27,7 +27,7 @@ _REFERS_TO_LEADS = frozenset({"activities", "stages", "budgets"})
 _LONGEST_EXAMPLE = 80
 _BATCH_ROWS = 50_000
 NOT_A_ROW = "the line is no row"
-_FORMULA = r"^\s*[=+\-@]|^[\t\r\n]"
+_FORMULA = r"^\s*[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]|^[\t\r\n]"
 _SIGNED_NUMBER = r"^\s*[+\-]?[\d.,:]+$"
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from propensity.engines.naming import named
+from propensity.engines.naming import named, nearest
 from propensity.engines.untyped import Table, Value
 from propensity.schema import TableName
 from propensity.sources.mapping import RULE, Mapped
@@ -45,9 +45,11 @@ def find(
         if reports[name].kept == 0:
             findings.append(Finding("warning", name, f"{table.origin} holds no usable row"))
     findings += _time_findings(config, mapped)
+    findings += _column_findings(config, mapped)
     findings += _activity_findings(engine, config, tables)
     findings += _stage_findings(engine, config, tables)
     findings += _reference_findings(engine, tables)
+    findings += _amount_findings(engine, tables)
     findings += _currency_findings(engine, config, flagged)
     return tuple(findings)
 
@@ -74,6 +76,19 @@ def _time_findings(config: Config, mapped: Mapping[TableName, Mapped]) -> list[F
                 + ("" if declared else " (tables.accounts.static: true, if that is so)"),
             )
         )
+    return findings
+
+
+def _column_findings(config: Config, mapped: Mapping[TableName, Mapped]) -> list[Finding]:
+    """Columns of leads without which something that is configured cannot be."""
+    findings: list[Finding] = []
+    present = mapped["leads"].present
+    if config.lists.owners_are_reps and "owner" not in present:
+        message = "lists.owners_are_reps needs an owner: map the column under tables.leads.columns. Until then owners have no lists"
+        findings.append(Finding("warning", "leads", message))
+    if "accounts" in mapped and "account_id" not in present:
+        message = "no lead names its account: map account_id under tables.leads.columns. Until then nothing is known of companies"
+        findings.append(Finding("warning", "leads", message))
     return findings
 
 
@@ -107,6 +122,8 @@ def _stage_findings(engine: Engine, config: Config, tables: Mapping[TableName, T
         return []
     stages = tables["stages"]
     names = engine.collect(stages.select("stage").distinct().order_by("stage"))["stage"].to_pylist()
+    if not names:
+        return []  # that no row is usable is said already
     if not set(names) & set(config.outcome.converting):
         return [
             Finding(
@@ -116,6 +133,7 @@ def _stage_findings(engine: Engine, config: Config, tables: Mapping[TableName, T
                 "Set outcome.stage, or map the words under tables.stages.values.stage",
             )
         ]
+    findings: list[Finding] = []
     ends = stages.filter(
         stages["stage"].isin([*config.outcome.converting, *config.outcome.disqualified_stages])
     )
@@ -124,15 +142,38 @@ def _stage_findings(engine: Engine, config: Config, tables: Mapping[TableName, T
     ) / _SECONDS_A_DAY
     late = _scalar(engine, lag.quantile(_LATE_QUANTILE))
     if late is not None and late > config.outcome.recording_lag_days:
-        return [
+        findings.append(
             Finding(
                 "warning",
                 "stages",
                 f"one in a hundred is recorded more than {late:.1f} days late, but outcome.recording_lag_days is "
                 f"{config.outcome.recording_lag_days:g}: late conversions of the newest snapshots would count as none",
             )
-        ]
-    return []
+        )
+    return [*findings, *_unentered(config, names)]
+
+
+def _unentered(config: Config, names: Sequence[str]) -> list[Finding]:
+    """Configured stages that no lead ever entered: a warning where it is the outcome itself, or another word is near."""
+    outcome, findings = config.outcome, list[Finding]()
+    asked = {
+        "stage": (outcome.stage,),
+        "later_stages": outcome.later_stages,
+        "disqualified_stages": outcome.disqualified_stages,
+    }
+    configured = {word for words in asked.values() for word in words}
+    others = [name for name in names if name not in configured]
+    for setting, words in asked.items():
+        for word in words:
+            if word in names:
+                continue
+            near = nearest(word, others)
+            meant = f"; do you mean {near!r}?" if near else f"; found {_named(names)}"
+            severity = "warning" if setting == "stage" or near else "info"
+            findings.append(
+                Finding(severity, "stages", f"outcome.{setting}: no lead ever entered {word!r}{meant}")
+            )
+    return findings
 
 
 def _reference_findings(engine: Engine, tables: Mapping[TableName, Table]) -> list[Finding]:
@@ -169,6 +210,16 @@ def _alike(engine: Engine, name: TableName, key: Value) -> list[Finding]:
             "taken for different ones",
         )
     ]
+
+
+def _amount_findings(engine: Engine, tables: Mapping[TableName, Table]) -> list[Finding]:
+    """Budgets, revenues and prices below nothing: a sign that slipped in, or entries that take back others."""
+    findings: list[Finding] = []
+    for name, amount in AMOUNTS.items():
+        if name in tables and (rows := _scalar(engine, (tables[name][amount] < 0).sum())):
+            message = f"{rows:,} rows have {amount} below 0: it counts as it stands. Mend the export, or leave them out with `where`"
+            findings.append(Finding("warning", name, message))
+    return findings
 
 
 def _currency_findings(engine: Engine, config: Config, flagged: Mapping[TableName, Table]) -> list[Finding]:
@@ -214,5 +265,5 @@ def _scalar(engine: Engine, value: Value) -> int | float | None:
     return engine.collect(value.as_table()).column(0)[0].as_py()
 
 
-def _named(names: list[str]) -> str:
+def _named(names: Sequence[str]) -> str:
     return named(names, _MOST_NAMED)

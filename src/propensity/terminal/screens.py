@@ -355,6 +355,8 @@ def _list_funnel(result: ScoreResult) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     when = f" as of {_instant(result.as_of)}" if result.as_of else ""
     table.add_row(f"scored{when}", f"{result.scored:,}")
+    if result.later:
+        table.add_row("  created later, and not scored", f"{result.later:,}")
     for cause, count in result.removed.items():
         if count:
             table.add_row(f"  removed: {WHY_NOT[cause]}", f"{count:,}")

@@ -88,19 +88,22 @@ def data_through(canonical: Canonical, *, not_after: datetime) -> datetime | Non
 
 
 def future_findings(canonical: Canonical, now: datetime) -> list[Finding]:
-    """Say how many rows are recorded after `now`, per table; nothing where `data.through` says how far data reach."""
-    if canonical.config.data.through is not None:
-        return []
+    """Say how many rows are recorded after `now`, or after `data.through` where that says how far data reach, per table."""
+    through = canonical.config.data.through
+    end = now if through is None else through
     findings: list[Finding] = []
     for name, clock in _CLOCKS.items():
         table: Table | None = canonical.tables.get(name)
         if table is None:
             continue
-        late = (table[clock] > ibis.literal(now, type="timestamp('UTC', 6)")).sum()
+        late = (table[clock] > ibis.literal(end, type="timestamp('UTC', 6)")).sum()
         rows = canonical.engine.collect(late.as_table()).column(0)[0].as_py()
-        if rows:
+        if rows and through is None:
             message = f"{rows:,} rows have a {clock} in the future: they count from then on, and not for how far the data reach"
             findings.append(Finding("warning", name, message))
+        elif rows:
+            message = f"{rows:,} rows have a {clock} after data.through: they count from then on"
+            findings.append(Finding("info", name, message))
     return findings
 
 

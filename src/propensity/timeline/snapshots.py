@@ -131,7 +131,7 @@ def scoring_spine(canonical: Canonical, as_of: datetime | None) -> Table:
     if _scalar(canonical, kept.count()) == 0:
         first = _scalar(canonical, canonical.tables["leads"]["created_at"].min())
         raise HistoryError(
-            f"as_of {_shown(as_of)} is before any data: the first lead was created {_shown(first)}. Give a later as_of."
+            f"as_of {_shown(as_of)} is before any data: the first lead was created {_shown(first)}. Give a later as_of, or look at the column that created_at is mapped to."
         )
     return kept
 

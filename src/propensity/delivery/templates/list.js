@@ -314,7 +314,7 @@
 
   // The file that `propensity feedback` reads. Cells that a spreadsheet would run get an apostrophe.
   const cell = (value) => {
-    const text = /^\s*[=+\-@]|^[\t\r\n]/.test(value) ? `'${value}` : value;
+    const text = /^\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|^[\t\r\n]/.test(value) ? `'${value}` : value;
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const feedback = () => {
