@@ -359,6 +359,22 @@ CHANGED = {
 """New values of columns of accounts, of leads, and the surprise that is told of the industry alone."""
 
 
+def test_facts_are_not_blamed_for_leads_that_cannot_be_read(place, spoiled):
+    world = spoiled(
+        "leads.csv",
+        lambda text: column_of("created_at", text, lambda number: "soon" if number % 2 else "2024-06-03"),
+    )
+    (world / "leads.csv").write_bytes((world / "leads.csv").read_bytes().replace(b"\nL000", b"\nX000", 100))
+    ended = run("check", *place.settings(world=world))
+    assert ended.code == 3
+    assert "leads (leads.csv): 250 of 501 rows (49.9%) break a rule" in ended.message
+    assert "is no known lead" not in ended.message
+    assert (
+        "Whether the leads of activities, stages, budgets are known shows when leads are right."
+        in ended.message
+    )
+
+
 @pytest.mark.parametrize("case", CHANGED)
 def test_columns_that_changed_since_the_training_still_score_every_lead(place, spoiled, tmp_path, case):
     *changed, said = CHANGED[case]

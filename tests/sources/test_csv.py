@@ -96,6 +96,7 @@ def usual_limit():
     [
         (b"PAR1....", "Parquet"),
         (b"PK\x03\x04....", "workbook"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "a picture; export the table as CSV"),
         (b"\xd0\xcf\x11\xe0....", "old Excel"),
         (gzip.compress(b"x", mtime=0), r"\.gz"),
         (TEXT.encode("utf-16"), "csv.encoding to utf-16"),

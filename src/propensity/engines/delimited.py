@@ -38,8 +38,10 @@ _DELIMITER_LINE = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)
 _OTHER_KINDS = {
     b"PAR1": "a Parquet file; let its name end in .parquet",
     b"PK\x03\x04": "a workbook or a ZIP archive; save the sheet as CSV",
+    b"\x89PNG": "a picture; export the table as CSV",
+    b"\xff\xd8\xff": "a picture; export the table as CSV",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook; save the sheet as CSV",
-    b"%PDF": "a PDF",
+    b"%PDF": "a PDF; export the table as CSV",
     b"\x1f\x8b": "compressed; let its name end in .gz",
     b"\x28\xb5\x2f\xfd": "compressed; let its name end in .zst",
     codecs.BOM_UTF16_LE: "UTF-16 text; set the table's csv.encoding to utf-16",

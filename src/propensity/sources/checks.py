@@ -27,6 +27,7 @@ _REFERS_TO_LEADS = frozenset({"activities", "stages", "budgets"})
 _LONGEST_EXAMPLE = 80
 _BATCH_ROWS = 50_000
 NOT_A_ROW = "the line is no row"
+NO_KNOWN_LEAD = "lead_id is no known lead"
 _FORMULA = r"^\s*[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]|^[\t\r\n]"
 _SIGNED_NUMBER = r"^\s*[+\-]?[\d.,:]+$"
 
@@ -97,18 +98,26 @@ def refuse_bad_tables(
         Names every such table with file, rule, count, share and three examples.
     """
     lines: list[str] = []
+    leads_refused, waiting = False, list[str]()
     for name, report in reports.items():
-        bad = sum(broken.rows for broken in report.broken if broken.counts)
+        counted = [broken for broken in report.broken if broken.counts]
+        if leads_refused and any(broken.rule == NO_KNOWN_LEAD for broken in counted):
+            # Of leads that could not be read nothing is known: their facts are not to blame.
+            counted = [broken for broken in counted if broken.rule != NO_KNOWN_LEAD]
+            waiting.append(name)
+        bad = sum(broken.rows for broken in counted)
         if bad == 0 or bad / report.rows <= max_share:
             continue
+        leads_refused = leads_refused or name == "leads"
         lines.append(
             f"{name} ({report.origin}): {bad:,} of {report.rows:,} rows ({bad / report.rows:.1%}) break a rule"
         )
         lines += [
             f"  {broken.rule}: {broken.rows:,} rows, for example {'; '.join(broken.examples)}"
-            for broken in report.broken
-            if broken.counts
+            for broken in counted
         ]
+    if waiting:
+        lines.append(f"Whether the leads of {', '.join(waiting)} are known shows when leads are right.")
     if lines:
         raise ContractError(
             "\n".join(lines)
@@ -273,7 +282,7 @@ def _with_references(table: Table, name: TableName, leads: Table) -> Table:
     joined = joined.drop(*(column for column in joined.columns if column.endswith("_right")))
     rules: list[tuple[Value, str]] = [
         (joined[RULE].notnull(), joined[RULE]),
-        (joined["lead_id"].notnull() & joined["_kept"].isnull(), "lead_id is no known lead"),
+        (joined["lead_id"].notnull() & joined["_kept"].isnull(), NO_KNOWN_LEAD),
         (joined["lead_id"].notnull() & ~joined["_kept"], LEAD_SET_ASIDE),
     ]
     if name == "budgets":
