@@ -59,5 +59,11 @@ def test_the_demo_shows_the_funnel_the_truth_and_the_list_and_runs_again_in_the_
     again = tour(config, leads=400, months=24, seed=8)
     assert again.truth.rows == again.trained.trained.evaluations["model"].rows
     assert again.truth.metrics["roc_auc"].value > 0.6
+    page = again.trained.evidence
+    assert page is not None
+    # The screen and the evidence page tell one figure of one training.
+    assert f"show up to {again.perfect_calibration_error:.4f} (95 % of the time)" in page.read_text(
+        encoding="utf-8"
+    )
     assert (again.scored.version, again.scored.scored) == ("2", 400)
     assert (again.promoted is None) == bool(again.refusal)

@@ -13,9 +13,8 @@ from propensity import workflow
 from propensity.demo.questions import Asked, asked
 from propensity.demo.world import simulate, write
 from propensity.errors import HistoryError, PromotionRefused, UsageError
-from propensity.selection.training import evaluate_on
+from propensity.selection.training import evaluate_on, perfect_error
 from propensity.session import Progress
-from propensity.stats.calibration import perfect_calibration_error_quantile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +93,7 @@ def tour(
     truth = evaluate_on(
         trained.trained.test, true_probabilities(trained.trained.test, files["truth"]), config
     )
-    perfect = perfect_calibration_error_quantile(trained.trained.probability, seed=config.model.seed)
+    perfect = perfect_error(trained.trained, config)
     listed = pq.read_table(scored.out / "list.parquet")
     threshold = scored.qualification["threshold"]["probability"]
     told = asked(listed, pq.read_table(files["latent"]), threshold, seed=config.model.seed)

@@ -20,7 +20,7 @@ from propensity.selection.backtest import DEFAULT_CAPACITY
 from propensity.selection.ladder import WORDS
 from propensity.selection.orders import lists_of, todays_orders
 from propensity.selection.practice import Practices, compare_practices
-from propensity.stats.calibration import perfect_calibration_error_quantile
+from propensity.selection.training import perfect_error
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 BACKTEST: Final = "backtest.json"
 _RESAMPLES: Final = 200
-_SIMULATIONS: Final = 200
 _DIGITS: Final = 12
 
 
@@ -62,11 +61,7 @@ def gathered(
         JSON of a backtest with these features and data.
     """
     tested = "model" in trained.evaluations
-    seed = canonical.config.model.seed
     practices, notes = _practices(canonical, trained) if tested else (None, ())
-    perfect = float("nan")
-    if tested:
-        perfect = perfect_calibration_error_quantile(trained.probability, simulations=_SIMULATIONS, seed=seed)
     history = None
     if "accounts" in canonical.tables:
         history = "valid_from" in canonical.present["accounts"]
@@ -82,7 +77,7 @@ def gathered(
         practices=practices,
         practice_notes=notes,
         drivers=drivers_of(trained.judged, trained.test, hidden=hidden_features(trained)) if tested else None,
-        perfect_error=perfect,
+        perfect_error=perfect_error(trained, canonical.config),
         warnings=warnings,
         backtest=backtest,
     )

@@ -16,6 +16,7 @@ from propensity.selection.ladder import Ladder, climb, horizon_in_order, relearn
 from propensity.selection.recalibration import Clock, Recalibration, based, choose, moved
 from propensity.selection.rehearsal import on_the_test
 from propensity.selection.stability import Stability, stability
+from propensity.stats.calibration import perfect_calibration_error_quantile
 from propensity.stats.evaluation import Evaluation, evaluate, json_safe
 from propensity.timeline.splits import Split, forward_split, random_split
 
@@ -351,6 +352,16 @@ def evaluate_on(frame: FeatureFrame, probability: npt.NDArray[np.float64], confi
         resamples=config.model.resamples,
         n_jobs=-1 if len(frame) > _PROCESSES_FROM_ROWS else 1,
     )
+
+
+def perfect_error(trained: Trained, config: Config) -> float:
+    """The calibration error that perfect probabilities on the test of a training stay below 95 % of the time; NaN without a test.
+
+    Whoever tells it asks here: by another seed, or another number of draws, one training would have two of them.
+    """
+    if "model" not in trained.evaluations:
+        return float("nan")
+    return perfect_calibration_error_quantile(trained.probability, seed=config.model.seed)
 
 
 def cohorts(frame: FeatureFrame) -> npt.NDArray[np.int64] | None:
