@@ -53,6 +53,16 @@ def test_the_page_does_not_scroll_sideways(chromium, file, width):
     assert chromium.js(SIDEWAYS) is False
 
 
+def test_the_columns_of_the_contents_begin_at_one_height(chromium, file):
+    chromium.open(file, width=900)
+    tops = chromium.js(
+        "(all => all.map(e => [e.offsetLeft, e.getBoundingClientRect().top]))([...document.querySelectorAll('nav li')])"
+    )
+    first = dict(reversed(tops))
+    assert len(first) == 2
+    assert len(set(first.values())) == 1
+
+
 def test_hostile_names_neither_run_nor_widen_the_page(chromium, tmp_path):
     path = tmp_path / "hostile.html"
     path.write_text(render(hostile_pack()), encoding="utf-8")
