@@ -71,7 +71,7 @@ def row(place, **more):
         "reason_1_act": True, "reason_2": "the budget covers the price", "reason_2_act": True, "reason_3": "industry Energy",
         "reason_3_act": False, "against": "was sent an e-mail 4 times", "against_act": True, "verdict": "prospect",
         **{f"criterion_{name}": state[n % 3] for n, name in enumerate(("fit", "budget", "authority", "need", "dialogue"))},
-        "next_action": _ACTIONS[place % 4], "verdict_because": "probability 31.7%", "budget_evidence": "stated 7,737",
+        "next_action": _ACTIONS[place % 4], "verdict_because": "probability 31.7 %", "budget_evidence": "stated 7,737",
         "budget_on": date(2026, 3, 12), "action_because": "they wrote last, on 2026-05-30",
         "follow_up_on": date(2026, 6, 1) + timedelta(days=place % 5), "channel": "phone", "opening": f"On 2026-05-15 asked {place}.",
         "expected_value": 2455.42, "deal_value": 7750.0, "owner": "rep", "source": "web", "country": "DE", "product": "Team",

@@ -61,7 +61,7 @@ def test_a_listed_lead_is_told_with_place_criteria_action_and_reasons(tmp_path, 
     screen = told(capsys, explained("L1", tmp_path, quarantine=tmp_path / "q"))
     for words in (
         "Number 2 on the list of Ada; rank 3 over all",
-        "Probability 25.0% (tier B), between 20.0% and 30.0%",
+        "Probability 25.0 % (tier B), between 20.0 % and 30.0 %",
         "viewed pricing",
         "Next: call, follow up on 2026-06-01: met: need",
         "acted twice (something to act on)",
@@ -75,7 +75,7 @@ def test_an_explored_lead_says_its_chance(tmp_path, capsys):
     rows = [{**LISTED, "selection": "explored", "selection_probability": 0.125}]
     pq.write_table(pa.Table.from_pylist(rows), folder / "list.parquet")
     screen = told(capsys, explained("L1", tmp_path, quarantine=tmp_path / "q"))
-    assert "drawn at random to learn from (chance of being listed 12.5%)" in screen
+    assert "drawn at random to learn from (chance of being listed 12.5 %)" in screen
 
 
 @pytest.mark.parametrize(

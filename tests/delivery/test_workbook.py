@@ -37,7 +37,7 @@ def test_numbers_days_and_links_are_what_they_are(tmp_path):
     sheet = load_workbook(book(tmp_path / "list.xlsx", made.plain()))["Calls"]
     at = columns(sheet)
     assert sheet[f"{at['Probability']}2"].value == 0.5
-    assert sheet[f"{at['Probability']}2"].number_format == "0.0%"
+    assert sheet[f"{at['Probability']}2"].number_format == "0.0 %"
     assert sheet[f"{at['Follow up on']}2"].value == datetime(2026, 6, 1)  # noqa: DTZ001 - a workbook knows no zone
     assert sheet[f"{at['Follow up on']}2"].is_date
     assert sheet[f"{at['List of (UTC)']}2"].is_date
@@ -101,7 +101,7 @@ def test_libreoffice_opens_it_and_runs_nothing(tmp_path, hostile):
         rows = list(csv.DictReader(file))
     assert len(rows) == len(made.HOSTILE)
     assert rows[0]["Name"] == made.HOSTILE[0]
-    assert rows[0]["Probability"] == "50.0%"
+    assert rows[0]["Probability"] == "50.0 %"
     assert rows[0]["Follow up on"] == "2026-06-01"
     assert not [
         row for row in rows if any("Err:" in str(value) or "#NAME" in str(value) for value in row.values())

@@ -172,8 +172,8 @@ def _cause(
         met=named("met"),
         unknown=named("unknown"),
         price="an unknown price" if found.price is None else shown(found.price),
-        probability=f"{found.probability:.1%}",
-        threshold=f"{found.threshold:.1%}",
+        probability=in_a_hundred(found.probability),
+        threshold=in_a_hundred(found.threshold),
         unanswered=found.unanswered,
     )
 
@@ -251,13 +251,22 @@ class Decisions:
         return OFF_LIST.get(first_rule(found, self._rules.actions).action)
 
 
+def in_a_hundred(probability: float) -> str:
+    """One decimal, a space, the sign; the certain ends without one, and nothing that is not certain rounded to them."""
+    if probability in {0.0, 1.0}:
+        return {0.0: "0.0 %", 1.0: "100 %"}[probability]
+    if min(probability, 1 - probability) < 0.001:
+        return "below 0.1 %" if probability < 0.5 else "above 99.9 %"
+    return f"{probability:.1%}".removesuffix("%") + " %"
+
+
 def _why(failed: tuple[str, ...], probability: float, threshold: float) -> str:
     reasons = [f"{name} not met" for name in failed]
     if probability < threshold:
-        reasons.append(f"probability {probability:.1%} is below {threshold:.1%}")
+        reasons.append(f"probability {in_a_hundred(probability)} is below {in_a_hundred(threshold)}")
     return (
         "; ".join(reasons)
-        or f"probability {probability:.1%}, threshold {threshold:.1%}; no hard criterion failed"
+        or f"probability {in_a_hundred(probability)}, threshold {in_a_hundred(threshold)}; no hard criterion failed"
     )
 
 

@@ -108,7 +108,10 @@ CASES = {
     "neither talks nor has money": (
         lead(failed=("budget",), states={"budget": "not met", "dialogue": "not met"}), "nurture", "budget not met",
     ),
-    "too improbable": (lead(probability=0.19), "nurture", "probability 19.0% is below 20.0%"),
+    "too improbable": (lead(probability=0.19), "nurture", "probability 19.0 % is below 20.0 %"),
+    "hardly probable at all": (
+        lead(probability=0.0004), "nurture", "probability below 0.1 % is below 20.0 %",
+    ),
     "just probable enough": (lead(probability=0.2), "call", None),
     "someone else decides": (
         lead(has_authority=0.0, colleague_id="L2", colleague_name="Jane Doe", colleague_title="CFO"), "find the decision maker", "may not decide alone; Jane Doe (CFO) may",

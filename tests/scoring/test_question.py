@@ -309,7 +309,7 @@ def test_a_change_of_the_verdict_goes_before_any_change_of_the_probability():
     assert turns.sentence() == "Ask about budget: if they have it, a prospect; if not, leave."
     assert (
         moves.sentence()
-        == "Ask about budget: a prospect either way, 19.0% likely if they have it, 1.0% if not."
+        == "Ask about budget: a prospect either way, 19.0 % likely if they have it, 1.0 % if not."
     )
 
 

@@ -39,7 +39,7 @@ def test_a_column_without_a_value_is_named_where_training_had_some():
     found = seen((["ad", None], [None, None]), (["web"], [None]))
     assert found.empty == ("size",)
     (said,) = found.warnings(max_share=0.01)
-    assert said.startswith("size is null for all 3 leads, but was known for 50.0% of the snapshots")
+    assert said.startswith("size is null for all 3 leads, but was known for 50.0 % of the snapshots")
 
 
 def test_many_empty_columns_are_one_sentence():

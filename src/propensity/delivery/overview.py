@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from propensity.delivery.contact import legible
 from propensity.delivery.page import rendered
-from propensity.delivery.view import Night, day_words, percent
+from propensity.delivery.view import Night, day_words
 from propensity.scoring.causes import WORDS
+from propensity.scoring.reasons import percent
 
 if TYPE_CHECKING:
     from propensity.delivery.reps import RepList

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from propensity.delivery.contact import legible, mail_link, phone_link
 from propensity.scoring.columns import DAY_US
 from propensity.scoring.criteria import CRITERIA
-from propensity.scoring.reasons import shown
+from propensity.scoring.reasons import percent, shown
 
 Row = Mapping[str, Any]
 REASONS: Final = ("reason_1", "reason_2", "reason_3")
@@ -59,19 +59,6 @@ class Night:
     def day(self) -> date | None:
         """The date that the night's folder is named by."""
         return None if self.as_of is None else self.as_of.date()
-
-
-def percent(probability: float) -> str:
-    """A probability as people read it.
-
-    >>> percent(0.31683), percent(0.0004), percent(0.9996), percent(1.0)
-    ('31.7 %', 'below 0.1 %', 'above 99.9 %', '100 %')
-    """
-    if 0 < probability < 0.001:  # noqa: PLR2004
-        return "below 0.1 %"
-    if 0.999 < probability < 1:  # noqa: PLR2004
-        return "above 99.9 %"
-    return f"{probability * 100:.1f} %".replace("100.0", "100")
 
 
 def day_words(day: date | None) -> str | None:

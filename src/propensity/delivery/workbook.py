@@ -86,7 +86,7 @@ def _formats(book: Any) -> dict[str, Any]:
         "text": book.add_format({**top, "text_wrap": True}),
         "whole": book.add_format({**top, "num_format": "0"}),
         "number": book.add_format({**top, "num_format": "#,##0.00"}),
-        "percent": book.add_format({**top, "num_format": "0.0%"}),
+        "percent": book.add_format({**top, "num_format": "0.0 %"}),
         "date": book.add_format({**top, "num_format": "yyyy-mm-dd"}),
         "instant": book.add_format({**top, "num_format": "yyyy-mm-dd hh:mm"}),
         "link": book.add_format({**top, "font_color": "#0D6350", "underline": 1}),

@@ -37,7 +37,7 @@ from propensity.scoring.criteria import (
     failed,
     is_in,
 )
-from propensity.scoring.reasons import shown
+from propensity.scoring.reasons import percent, shown
 
 if TYPE_CHECKING:
     from propensity.config.qualify import ActionRule, FollowUpConfig, State, WhenConfig
@@ -266,7 +266,7 @@ def _causes(rule: ActionRule, found: Situations, until: pa.Array) -> pa.Array:
         "unknown": lambda: named(UNKNOWN),
         "price": lambda: told_numbers(facts.number("price"), shown).fill_null("an unknown price"),
         "probability": lambda: percents(found.probability),
-        "threshold": lambda: f"{found.threshold:.1%}",
+        "threshold": lambda: percent(found.threshold),
         "unanswered": lambda: pa.array(found.unanswered).cast(pa.string()),
     }
     parts: list[pa.Array | str] = [pa.repeat("", size)]
@@ -276,8 +276,8 @@ def _causes(rule: ActionRule, found: Situations, until: pa.Array) -> pa.Array:
 
 
 def percents(values: Floats) -> pa.Array:
-    """Probabilities as a share in a hundred, with one decimal (string)."""
-    return told_numbers(values, lambda one: f"{one:.1%}")
+    """Probabilities as people read them (string)."""
+    return told_numbers(values, percent)
 
 
 def failing(states: Mapping[str, State], hard: Sequence[str], between: str = ", ", after: str = "") -> str:

@@ -25,6 +25,7 @@ from propensity.scoring.criteria import ALL_STATES, CRITERIA, MET, NOT_MET, UNKN
 from propensity.scoring.facts import Observed, facts_by_ranges, lead_facts, observed
 from propensity.scoring.gate import positions
 from propensity.scoring.opening import openings
+from propensity.scoring.reasons import percent
 from propensity.scoring.segments import arm, interests, segments
 from propensity.timeline.history import SNAPSHOT
 from propensity.timeline.snapshots import SPINE
@@ -319,7 +320,7 @@ class Decisions:
 def _whys(found: Situations) -> pa.Array:
     """Why a verdict is what it is."""
     failed = found.by_states(lambda states: failing(states, found.hard, "; ", " not met"))
-    chance, at = percents(found.probability), f"{found.threshold:.1%}"
+    chance, at = percents(found.probability), percent(found.threshold)
     under = where(~found.over_threshold, sentence("probability ", chance, " is below ", at))
     none = sentence("probability ", chance, ", threshold ", at, "; no hard criterion failed")
     reasons = joined("; ", where(filled(failed), failed), under)

@@ -19,6 +19,7 @@ from propensity.scoring.criteria import ALL_STATES, CRITERIA, PARTS, UNKNOWN, Ju
 from propensity.scoring.facts import observed
 from propensity.scoring.hypothetical import NOTHING, look
 from propensity.scoring.qualify import NO_PROSPECT, PROSPECT
+from propensity.scoring.reasons import percent
 from propensity.scoring.suppose import STATES, Suppositions, missing
 
 if TYPE_CHECKING:
@@ -110,7 +111,9 @@ class Answers:
             then = {PROSPECT: "a prospect", NO_PROSPECT: "leave"}
             return f"{ask}: if {met}, {then[self.if_met.verdict]}; if not, {then[self.if_not.verdict]}."
         either = "a prospect" if self.if_met.verdict == PROSPECT else "no prospect"
-        shown = f"{self.if_met.probability:.1%} likely if {met}, {self.if_not.probability:.1%} if not"
+        shown = (
+            f"{percent(self.if_met.probability)} likely if {met}, {percent(self.if_not.probability)} if not"
+        )
         return f"{ask}: {either} either way, {shown}."
 
     def row(self, lead_id: str) -> dict[str, Any]:

@@ -174,3 +174,16 @@ def shown(value: float) -> str:
     if value == int(value) or abs(value) >= _WHOLE_FROM:
         return f"{value:,.0f}"
     return f"{value:.1f}"
+
+
+def percent(probability: float) -> str:
+    """A probability as people read it: of one lead alike in the files, on the pages and in the terminal.
+
+    >>> percent(0.31683), percent(0.0004), percent(0.9996), percent(1.0)
+    ('31.7 %', 'below 0.1 %', 'above 99.9 %', '100 %')
+    """
+    if 0 < probability < 0.001:  # noqa: PLR2004
+        return "below 0.1 %"
+    if 0.999 < probability < 1:  # noqa: PLR2004
+        return "above 99.9 %"
+    return f"{probability * 100:.1f} %".replace("100.0", "100")

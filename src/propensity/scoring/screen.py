@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from propensity.scoring.reasons import percent
+
 
 def show(console: Console, found: Mapping[str, Any]) -> None:
     """Print what `scoring.lists.Ranking.qualification` gives."""
@@ -16,7 +18,7 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
     console.print(_criteria(found))
     threshold = found["threshold"]
     console.print(
-        Text(f"A prospect has a probability of at least {threshold['probability']:.1%} ({threshold['why']}) "
+        Text(f"A prospect has a probability of at least {percent(threshold['probability'])} ({threshold['why']}) "
              "and fails no hard criterion.")
     )  # fmt: skip
 

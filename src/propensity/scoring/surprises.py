@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from propensity.features.rare import FEWEST_LEADS
+from propensity.scoring.reasons import percent
 
 if TYPE_CHECKING:
     from propensity.model.bundle import Bundle
@@ -75,7 +76,7 @@ class Surprises:
             known = f"but were known when the model learned: {first} and {rest:,} more"
             return (f"{len(self.empty):,} features are null for all {self._rows:,} leads, {known}. {advice}",)
         return tuple(
-            f"{name} is null for all {self._rows:,} leads, but was known for {self._filled[name]:.1%} of the "
+            f"{name} is null for all {self._rows:,} leads, but was known for {percent(self._filled[name])} of the "
             f"snapshots that the model learned from. {advice}"
             for name in self.empty
         )

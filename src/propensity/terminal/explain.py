@@ -11,6 +11,7 @@ from rich.text import Text
 
 from propensity.scoring.causes import WORDS
 from propensity.scoring.criteria import CRITERIA
+from propensity.scoring.reasons import percent
 
 if TYPE_CHECKING:
     from propensity.delivery.explain import Explained
@@ -27,7 +28,9 @@ def show(found: Explained) -> None:
         Text(f"Lead {score['lead_id']}, as of {night}, model {model['name']!r} version {model['version']}")
     )
     console.print(Text(_place(score, listed)))
-    console.print(Text(f"Probability {score['probability']:.1%} (tier {score['tier']}){_between(score)}"))
+    console.print(
+        Text(f"Probability {percent(score['probability'])} (tier {score['tier']}){_between(score)}")
+    )
     if score.get("trend") is not None:
         console.print(Text(_moved(score, listed)))
     for report in found.reports:
@@ -66,13 +69,13 @@ def _place(score: Mapping[str, Any], listed: Mapping[str, Any] | None) -> str:
     rep = "the list" if listed["rep"] is None else f"the list of {listed['rep']}"
     drawn = "" if listed["selection"] == "listed" else ", drawn at random to learn from"
     chance = listed["selection_probability"]
-    odds = "" if chance is None or chance >= 1 else f" (chance of being listed {chance:.1%})"
+    odds = "" if chance is None or chance >= 1 else f" (chance of being listed {percent(chance)})"
     return f"Number {listed['rep_rank']:,} on {rep}{drawn}{odds}; rank {score['rank']:,} over all"
 
 
 def _moved(score: Mapping[str, Any], listed: Mapping[str, Any] | None) -> str:
     changed = None if listed is None else listed.get("changed")
-    before = f"{score['previous_probability']:.1%} on the list of {score['previous_as_of']:%Y-%m-%d}"
+    before = f"{percent(score['previous_probability'])} on the list of {score['previous_as_of']:%Y-%m-%d}"
     return f"Trend: {score['trend']}, {before}" if changed is None else f"Trend: {score['trend']}. {changed}"
 
 
@@ -87,9 +90,7 @@ def _reported(report: Mapping[str, Any]) -> str:
 def _between(score: Mapping[str, Any]) -> str:
     if score["probability_low"] is None:
         return ""
-    return (
-        f", between {score['probability_low']:.1%} and {score['probability_high']:.1%}: {score['evidence']}"
-    )
+    return f", between {percent(score['probability_low'])} and {percent(score['probability_high'])}: {score['evidence']}"
 
 
 def _criteria(row: Mapping[str, Any]) -> Table:

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from propensity.scoring.reasons import percent
+
 if TYPE_CHECKING:
     from propensity.aftermath import FeedbackResult, ResultsResult
     from propensity.delivery.forget import Forgotten
@@ -118,8 +120,8 @@ def _holdout(console: Console, found: Mapping[str, Any] | None) -> None:
     called, held = found["called"], found["held_out"]
     console.print(
         Text(
-            f"Called {called['came']:,} of {called['leads']:,} ({called['share']:.1%}), held out {held['came']:,} of {held['leads']:,} "
-            f"({held['share']:.1%})"
+            f"Called {called['came']:,} of {called['leads']:,} ({percent(called['share'])}), held out {held['came']:,} of {held['leads']:,} "
+            f"({percent(held['share'])})"
         )
     )
     if found["low"] is None:
@@ -140,9 +142,9 @@ def _exploration(console: Console, found: Mapping[str, Any] | None) -> None:
         return
     console.print(
         Text(
-            f"Drawn at random: {found['came']:,} of {found['leads']:,} came ({found['share']:.1%}, between {found['low']:.1%} and "
-            f"{found['high']:.1%}); of all who were left out that makes {found['of_all_left_out']:.1%}, promised "
-            f"{found['promised_of_all_left_out']:.1%}"
+            f"Drawn at random: {found['came']:,} of {found['leads']:,} came ({percent(found['share'])}, between {percent(found['low'])} and "
+            f"{percent(found['high'])}); of all who were left out that makes {percent(found['of_all_left_out'])}, promised "
+            f"{percent(found['promised_of_all_left_out'])}"
         )
     )
 

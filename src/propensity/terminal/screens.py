@@ -18,6 +18,7 @@ from propensity.audit import courtscreen
 from propensity.audit import screen as audit
 from propensity.scoring import screen as qualifying
 from propensity.scoring.causes import WORDS as WHY_NOT
+from propensity.scoring.reasons import percent
 from propensity.selection import backtestscreen
 from propensity.selection.ladder import WORDS
 from propensity.session import Progress
@@ -290,7 +291,7 @@ def _snapshot_funnel(result: TrainResult) -> Table:
         ("  trained on", f"{split['past_rows']:,}{_range(split['past_as_of'])}"),
         ("  in the gap between", f"{split['gap_rows']:,}"),
         ("  tested on", f"{split['test_rows']:,}{_range(split['test_as_of'])}"),
-        ("  conversions in the test", f"{y.sum():,} ({y.mean():.1%})" if len(y) else "no test"),
+        ("  conversions in the test", f"{y.sum():,} ({percent(y.mean())})" if len(y) else "no test"),
     ]
     table = Table(box=None, pad_edge=False, show_header=False)
     for row in rows:
@@ -386,7 +387,7 @@ def _top(rows: pa.Table) -> Table:
             Text(row["lead_id"]),
             Text(who),
             row["tier"],
-            f"{row['probability']:.1%}",
+            percent(row["probability"]),
             Text(why + against),
         )
     return table
