@@ -134,7 +134,7 @@ def test_listed_leads_say_how_they_moved_and_the_parts_add_up(run):
         assert row["change_by_model"] == 0
         assert row["previous_as_of"] == FIRST
         assert row["changed"] is None or row["changed"].startswith("Up from" if moved > 0 else "Down from")
-    assert any(row["changed"] and " since 18 May: " in row["changed"] for row in rows)
+    assert any(row["changed"] and " since 2026-05-18: " in row["changed"] for row in rows)
     assert {row["trend"] for row in rows} >= {"steady"}
 
 

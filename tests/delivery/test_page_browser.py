@@ -54,16 +54,26 @@ def test_a_lead_opens_in_place_with_everything(opened, plain):
         told = page.locator(".body").first.inner_text()
         for words in (
             "On 2026-05-15 asked 0.", "Ask: Do they have the budget?", "If so: prospect, 60.0 %", "If not: no prospect, 10.0 %",
-            "can be acted on", "met: stated 7,737", "Thu 12 Mar 2026", "from 60.0 % on Fri 1 May 2026 to 50.0 %",
+            "can be acted on", "met: stated 7,737", "(2026-03-12)", "from 60.0 % on 2026-05-01 to 50.0 %",
             "The budget was lowered.", "\u22128.0 points", "no change", "7,750 EUR", "phone, which they answer",
             "95 % interval 20.0 % to 60.0 %; enough evidence",
         ):  # fmt: skip
             assert words in told, words
         page.locator(".name").nth(1).click()
         lately = page.locator(".acts").last.inner_text()
-        assert re.search(r"They:\s+asked for a demo\s+29 May 2026 \u00b7 web chat \u00b7 3 days ago", lately)
+        assert re.search(r"They:\s+asked for a demo\s+2026-05-29 \u00b7 web chat \u00b7 3 days ago", lately)
         assert re.search(r"We:\s+was sent an e-mail \(3 times\)", lately)
         assert "Since the last list" not in page.locator(".body").nth(1).text_content()
+
+
+def test_every_day_on_the_page_is_told_in_one_style(opened, plain):
+    with opened(plain) as page:
+        page.evaluate("document.querySelectorAll('.name').forEach(name => name.click())")
+        told = f"{page.title()} {page.locator('body').inner_text()}"
+        assert "Mon 2026-06-01" in told
+        assert "follow up Thu 2026-06-04" in told
+        months = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+        assert not re.search(rf"\b\d{{1,2}} ({months})|\b({months})\w* \d", told)
 
 
 def test_links_are_for_mail_and_telephone(opened, plain):

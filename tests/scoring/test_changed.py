@@ -132,19 +132,19 @@ def test_where_nothing_moved_every_part_is_zero(p):
 @pytest.mark.parametrize(
     ("before", "now", "parts", "news", "said"),
     [
-        (0.12, 0.31, Parts(0.2, -0.01, 0), News(("asked for a quote", "visited pricing", "third")), "Up from 12 % to 31 % since 25 May: asked for a quote; visited pricing"),
-        (0.31, 0.12, Parts(0.01, -0.2, 0), News(silence="24 days without an answer"), "Down from 31 % to 12 % since 25 May: time passing: 24 days without an answer"),
-        (0.12, 0.031, Parts(0, 0, -0.089), News(("asked for a quote",)), "Down from 12 % to 3.1 % since 25 May: a new model"),
-        (0.2, 0.1, Parts(0.3, -0.2, -0.2), News(("asked",)), "Down from 20 % to 10 % since 25 May: time passing"),
-        (0.1, 0.2, Parts(0.1, 0, 0), News(budget=True), "Up from 10 % to 20 % since 25 May: a budget became known"),
-        (0.1, 0.2, Parts(0.1, 0, 0), News(), "Up from 10 % to 20 % since 25 May: news of their company and of leads like them"),
+        (0.12, 0.31, Parts(0.2, -0.01, 0), News(("asked for a quote", "visited pricing", "third")), "Up from 12 % to 31 % since 2026-05-25: asked for a quote; visited pricing"),
+        (0.31, 0.12, Parts(0.01, -0.2, 0), News(silence="24 days without an answer"), "Down from 31 % to 12 % since 2026-05-25: time passing: 24 days without an answer"),
+        (0.12, 0.031, Parts(0, 0, -0.089), News(("asked for a quote",)), "Down from 12 % to 3.1 % since 2026-05-25: a new model"),
+        (0.2, 0.1, Parts(0.3, -0.2, -0.2), News(("asked",)), "Down from 20 % to 10 % since 2026-05-25: time passing"),
+        (0.1, 0.2, Parts(0.1, 0, 0), News(budget=True), "Up from 10 % to 20 % since 2026-05-25: a budget became known"),
+        (0.1, 0.2, Parts(0.1, 0, 0), News(), "Up from 10 % to 20 % since 2026-05-25: news of their company and of leads like them"),
         (0.201, 0.203, Parts(0.002, 0, 0), News(("asked",)), None),
     ],
 )  # fmt: skip
 def test_a_sentence_in_a_reps_words(before, now, parts, news, said):
     if said is not None and said.endswith("time passing"):
         parts = Parts(0.3, -0.25, -0.15)
-    assert sentence(before, now, parts, news, "25 May") == said
+    assert sentence(before, now, parts, news, "2026-05-25") == said
 
 
 def test_the_trend_is_the_change_of_the_log_odds(bench):

@@ -62,12 +62,14 @@ class Night:
 
 
 def day_words(day: date | None) -> str | None:
-    """A day as people read it.
+    """A day to act on, or that of the list, with its weekday.
 
     >>> day_words(date(2026, 6, 1))
-    'Mon 1 Jun 2026'
+    'Mon 2026-06-01'
     """
-    return None if day is None else f"{day:%a} {day.day} {day:%b %Y}"
+    # All days on a page are ISO, as in the sentences beside them, which the files hold too. The weekday helps with a day that is
+    # planned for; days that are past go without.
+    return None if day is None else f"{day:%a} {day.isoformat()}"
 
 
 def lead_view(row: Row, acts: Sequence[Row], night: Night) -> dict[str, Any]:
@@ -131,7 +133,7 @@ def _reason(row: Row, key: str) -> dict[str, Any] | None:
 def _criterion(row: Row, name: str) -> list[str | None]:
     evidence = row[f"{name}_evidence"]
     day = row[f"{name}_on"]
-    return [name, row[f"criterion_{name}"], None if evidence is None else legible(evidence), day_words(day)]
+    return [name, row[f"criterion_{name}"], None if evidence is None else legible(evidence), _iso(day)]
 
 
 def _range(row: Row) -> str | None:
@@ -152,7 +154,7 @@ def _act(act: Row, night: Night) -> list[str | None]:
     channel = None if act["channel"] is None else legible(str(act["channel"]).replace("_", " "))
     times = "" if act["times"] == 1 else f" ({act['times']:,} times)"
     return [
-        f"{day.day} {day:%b %Y}",
+        day.isoformat(),
         legible(act["what"]) + times,
         act["direction"],
         channel,
@@ -179,7 +181,7 @@ def _trend(row: Row) -> dict[str, Any] | None:
     return {
         "word": None if word is None else legible(word),
         "was": None if was is None else percent(was),
-        "since": None if since is None else day_words(since.date()),
+        "since": None if since is None else since.date().isoformat(),
         "changed": None if changed is None else legible(changed),
         "parts": [[label, _points(by)] for label, by in parts if by is not None],
     }

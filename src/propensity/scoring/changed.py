@@ -85,7 +85,7 @@ def changes(
     same_model = night.model.get("digest") == bundle.digest
     then, without_news = _hypothetical(canonical, bundle, leads, night.as_of, as_of, threads)
     news = _news(canonical, leads, night.as_of, as_of)
-    config, day = canonical.config, since(canonical, night.as_of, as_of)
+    config, day = canonical.config, since(canonical, night.as_of)
     rows: list[dict[str, Any]] = []
     for row in known.to_pylist():
         lead, now, before = row["lead_id"], row["probability"], row["previous_probability"]
@@ -132,8 +132,8 @@ def sentence(before: float, now: float, parts: Parts, news: News, day: str) -> s
     """What changed, led by the biggest part in the direction of the change; None where the percentages read the same.
 
     >>> news = News(acts=("asked for a quote", "visited pricing"))
-    >>> sentence(0.12, 0.31, Parts(0.17, -0.02, 0.04), news, "25 May")
-    'Up from 12 % to 31 % since 25 May: asked for a quote; visited pricing'
+    >>> sentence(0.12, 0.31, Parts(0.17, -0.02, 0.04), news, "2026-05-25")
+    'Up from 12 % to 31 % since 2026-05-25: asked for a quote; visited pricing'
     """
     was, became = _percent(before), _percent(now)
     if was == became:

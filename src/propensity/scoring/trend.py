@@ -59,12 +59,6 @@ def _log_odds(probability: Value) -> Value:
     return (inside / (1 - inside)).ln()
 
 
-def since(canonical: Canonical, night: datetime, as_of: datetime) -> str:
-    """The day of an earlier night in a rep's words: `25 May`, with the year where it is another one."""
-    zone = canonical.config.data.zone
-    then, now = night.astimezone(zone), as_of.astimezone(zone)
-    day = f"{then.day} {_MONTHS[then.month - 1]}"
-    return day if then.year == now.year else f"{day} {then.year}"
-
-
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")  # fmt: skip
+def since(canonical: Canonical, night: datetime) -> str:
+    """The day of an earlier night in the zone of the data, as in all sentences: `2026-05-25`."""
+    return night.astimezone(canonical.config.data.zone).date().isoformat()

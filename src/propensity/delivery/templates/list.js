@@ -214,7 +214,7 @@
     const who = make("div", "who", make("h2", "clamp", name));
     const place = [lead.title, lead.company].filter(Boolean);
     if (place.length) who.append(make("p", "soft clamp", words(place[0]), ...place.slice(1).flatMap((part) => [" \u00B7 ", words(part)])));
-    const doing = make("p", "do", make("b", "", words(lead.action || "call")), lead.onWords ? ` \u00B7 today${lead.on <= list.today ? "" : `, follow up ${lead.onWords.replace(/ \d{4}$/, "")}`}` : null);
+    const doing = make("p", "do", make("b", "", words(lead.action || "call")), lead.onWords ? ` \u00B7 today${lead.on <= list.today ? "" : `, follow up ${lead.onWords}`}` : null);
     doing.append(make("span", "soft clamp", words(lead.because || "")));
     const first = reasons(lead).filter(([className]) => className === "yes").slice(0, 2).map(([, , , reason]) => reason.text);
     const score = make("div", "score", make("span", `tier tier-${/^[A-Z]$/.test(lead.tier) ? lead.tier : "D"}`, unseen("Tier "), lead.tier), make("b", "", lead.percent));
