@@ -202,6 +202,33 @@ def test_it_does_not_scroll_sideways(opened, request, page_of, width):
         assert page.locator("#leads *:not(.unseen)").evaluate_all(wide) == []
 
 
+@pytest.mark.parametrize("width", [320, 400, 500, 1440])
+def test_a_number_and_an_address_are_shown_whole(opened, written, width):
+    rows = [
+        made.row(0, phone="+1-744-555-0123", email="ida.klein@voss-industries.example"),
+        made.row(1, phone="+49 (0)30 1234 5678 9012", email=f"{'very.' * 12}long@{'sub.' * 12}example.org"),
+    ]
+    # What does not fit is neither clipped nor covered with an ellipsis: all of the text lies within its button.
+    cut = """all => all.filter(e => {
+      const text = e.querySelector("bdi"), range = document.createRange();
+      range.selectNodeContents(text);
+      const [inner, box] = [range.getBoundingClientRect(), e.getBoundingClientRect()];
+      return text.scrollWidth > text.clientWidth && getComputedStyle(text).display !== "inline"
+        || e.scrollWidth > e.clientWidth || inner.right > box.right || inner.bottom > box.bottom;
+    }).map(e => e.textContent)"""
+    with opened(written(rows), width=width) as page:
+        buttons = page.locator(".touch a")
+        assert buttons.count() == 4
+        assert buttons.evaluate_all(cut) == []
+        # A number that is broken over lines is easily misread.
+        assert (
+            page.get_by_role("link", name="Call +1-744-555-0123").evaluate(
+                "e => e.getBoundingClientRect().height"
+            )
+            < 48
+        )
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(opened, plain, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-playwright-python here")
