@@ -70,6 +70,11 @@ def test_the_overview_says_reps_removals_and_funnel(night):
     ):
         assert f'{words}</th><td class="r">{found.removed[cause]:,}' in text
     assert "the sum of their probabilities" in text
+    left_over = found.removed["over_capacity"]
+    assert left_over
+    assert found.listed == 60
+    assert "The team may call 60 leads a night (lists.capacity), fewer than the " in text
+    assert f"{left_over:,} leads that could be called are on no list" in text
     assert not re.search(r"https?://|<script", text)
 
 

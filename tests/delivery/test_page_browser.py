@@ -121,6 +121,14 @@ def test_five_hundred_rows_are_filtered_at_once(opened, written, record_property
     assert sorted(spans)[len(spans) // 2] < 500
 
 
+def test_a_long_list_is_counted_with_commas(opened, written):
+    with opened(written(made.plain(1_200))) as page:
+        assert page.locator("#count").inner_text() == "1,200 leads"
+        page.get_by_role("button", name="Tier A").click()
+        assert page.locator("#count").inner_text() == "300 of 1,200 leads"
+        assert "1,200 leads" in page.locator("header").inner_text()
+
+
 def test_an_outcome_survives_a_reload_and_is_exported(opened, plain, tmp_path):
     with opened(plain) as page:
         page.locator(".name").nth(2).click()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from propensity.delivery.contact import legible
 from propensity.delivery.page import rendered
 from propensity.delivery.view import Night, day_words
-from propensity.scoring.causes import WORDS
+from propensity.scoring.causes import OVER_CAPACITY, WORDS
 from propensity.scoring.reasons import percent
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def render_overview(lists: Sequence[RepList], ranking: Ranking, night: Night) ->
     """
     removed = ranking.removed
     threshold = ranking.qualified.threshold
+    limit = team_limit(lists, ranking.reps.total(), removed[OVER_CAPACITY])
     return rendered(
         "overview.html",
         styles=("base.css", "overview.css"),
@@ -42,7 +43,10 @@ def render_overview(lists: Sequence[RepList], ranking: Ranking, night: Night) ->
         reps=[_rep(one) for one in lists],
         scored=f"{ranking.scored:,}",
         off=f"{sum(removed.values()):,}",
-        removed=[(WORDS[cause], f"{count:,}") for cause, count in _by_size(removed)],
+        limit=limit,
+        removed=[
+            (_cause(cause, limited=limit is not None), f"{count:,}") for cause, count in _by_size(removed)
+        ],
         never="; ".join(WORDS[cause] for cause, count in removed.items() if not count),
         funnel=_funnel(ranking.funnel),
         threshold=f"A prospect has a probability of at least {percent(threshold.probability)} ({threshold.why}) and fails no "
@@ -51,20 +55,67 @@ def render_overview(lists: Sequence[RepList], ranking: Ranking, night: Night) ->
 
 
 def _figures(lists: Sequence[RepList], ranking: Ranking) -> list[tuple[str, str, str]]:
-    listed = sum(one.rows.num_rows for one in lists)
+    listed = _listed(lists)
     places = ranking.reps.total()
     used = "any number of places" if places is None else f"of {places:,} places"
+    if places is not None and _is_the_teams(places, lists):
+        used = f"of {places:,} places, the team's limit"
     called = sum(one.rows.num_rows > 0 for one in lists)
     return [
         (f"{listed:,}", "leads to call", used),
         (
-            f"{sum(one.expected for one in lists):.1f}",
+            f"{sum(one.expected for one in lists):,.1f}",
             "prospects to be expected",
             "the sum of their probabilities",
         ),
         (f"{called:,}", "reps with a list" if called != 1 else "list", f"of {len(lists):,}"),
         (f"{ranking.scored:,}", "leads scored", ""),
     ]
+
+
+def team_limit(lists: Sequence[RepList], limit: int | None, left_over: int) -> str | None:
+    """That the team's own limit ended the lists, in words; None where it did not.
+
+    Parameters
+    ----------
+    lists
+        Every rep's list.
+    limit
+        Places of the night over all reps; None for any number.
+    left_over
+        Leads that could be called and found no place.
+    """
+    if limit is None or not _is_the_teams(limit, lists) or not left_over or _listed(lists) < limit:
+        return None
+    own = _places(lists)
+    fewer = "" if own is None else f", fewer than the {own:,} places of the reps together"
+    return (
+        f"The team may call {limit:,} leads a night (lists.capacity){fewer}. That limit ended the lists: reps have places left, "
+        f"and {left_over:,} leads that could be called are on no list."
+    )
+
+
+def _is_the_teams(limit: int, lists: Sequence[RepList]) -> bool:
+    """Whether the night's places are fewer than those of the reps; not where nobody is named, and so no rep has places."""
+    own = _places(lists)
+    return all(one.name is not None for one in lists) and (own is None or limit < own)
+
+
+def _places(lists: Sequence[RepList]) -> int | None:
+    """Places of all reps together; None where somebody has any number."""
+    found = [one.capacity for one in lists if one.capacity is not None]
+    return sum(found) if len(found) == len(lists) else None
+
+
+def _listed(lists: Sequence[RepList]) -> int:
+    return sum(one.rows.num_rows for one in lists)
+
+
+def _cause(cause: str, *, limited: bool) -> str:
+    """Beyond the capacity are, where the team's limit ended the lists, leads for whom a rep would have had a place."""
+    return (
+        "beyond the team's limit or the reps' places" if limited and cause == OVER_CAPACITY else WORDS[cause]
+    )
 
 
 def _rep(one: RepList) -> dict[str, Any]:
@@ -74,8 +125,8 @@ def _rep(one: RepList) -> dict[str, Any]:
         "listed": f"{count:,}",
         "places": "any number" if one.capacity is None else f"{count:,} of {one.capacity:,}",
         "share": None if not one.capacity else f"{100 * count / one.capacity:.0f}",
-        "expected": f"{one.expected:.1f}",
-        "tiers": list(one.tiers().items()),
+        "expected": f"{one.expected:,.1f}",
+        "tiers": [(tier, f"{count:,}") for tier, count in one.tiers().items()],
         "page": one.file("html") if one.has_files else None,
         "workbook": one.file("xlsx"),
         "csv": one.file("csv"),

@@ -87,10 +87,10 @@ def render_list(one: RepList, acts: Mapping[str, Sequence[Row]], night: Night) -
         data=Markup(data),  # noqa: S704 - made harmless by data_block
         name=None if one.name is None else legible(one.name),
         day=day_words(night.day),
-        listed=one.rows.num_rows,
-        expected=f"{one.expected:.1f}",
+        listed=f"{one.rows.num_rows:,}",
+        expected=f"{one.expected:,.1f}",
         tiers=list(one.tiers()),
-        actions=_in_order(actions),
+        actions=[(word, f"{count:,}") for word, count in _in_order(actions)],
         rep_id=one.rep_id,
         model=legible(night.model),
     )

@@ -27,6 +27,8 @@
     element.setAttribute("aria-hidden", "true");
     return element;
   };
+  // Whole numbers as on the rest of the page, whatever the language of the browser.
+  const whole = (number) => number.toLocaleString("en-US");
   const unseen = (text) => make("span", "unseen", text);
 
   // What was marked: a map of lead to {outcome, note, on}, kept in the browser where it lets us.
@@ -250,10 +252,10 @@
 
   function tally() {
     const count = list.leads.filter(done).length;
-    by("progress").textContent = count ? `${count} of ${list.leads.length} marked` : "Nothing marked yet";
+    by("progress").textContent = count ? `${whole(count)} of ${whole(list.leads.length)} marked` : "Nothing marked yet";
     by("bar").style.width = list.leads.length ? `${(100 * count) / list.leads.length}%` : "0";
     by("dock").hidden = count === 0;
-    by("marked").textContent = `${count} outcome${count === 1 ? "" : "s"} marked`;
+    by("marked").textContent = `${whole(count)} outcome${count === 1 ? "" : "s"} marked`;
   }
 
   // Search, filter, sort.
@@ -281,7 +283,7 @@
     }
     const narrowed = Boolean(sought.length || tiers.size || action || state);
     by("reset").disabled = !narrowed;
-    by("count").textContent = narrowed ? `${count} of ${rows.length} leads` : `${rows.length} lead${rows.length === 1 ? "" : "s"}`;
+    by("count").textContent = narrowed ? `${whole(count)} of ${whole(rows.length)} leads` : `${whole(rows.length)} lead${rows.length === 1 ? "" : "s"}`;
     by("none").hidden = count > 0;
     by("none").textContent = rows.length ? "No lead fits. Clear the filters to see the whole list." : "There is nobody to call on this list.";
     const wanted = by("sort").value;
