@@ -117,6 +117,15 @@ def test_nobody_who_asked_not_to_be_contacted_is_in_what_is_delivered(night):
     assert not [lead for lead in silent if re.search(rf"\b{lead}\b", told)]
 
 
+@pytest.mark.parametrize("width", [320, 400, 831, 832])
+def test_nothing_of_the_overview_is_off_screen(night, opened, width):
+    off = "all => all.filter(e => e.getBoundingClientRect().right > innerWidth).map(e => e.outerHTML.slice(0, 90))"
+    with opened(night[2].out / "overview.html", width=width) as page:
+        assert page.locator("main *:not(.unseen)").evaluate_all(off) == []
+        assert page.locator(".scroll").evaluate("box => box.scrollWidth <= box.clientWidth")
+        assert page.locator("tbody th a").first.inner_text().startswith("list of")
+
+
 def test_the_overview_is_quiet_fits_a_phone_and_axe_finds_nothing(night, opened):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-playwright-python here")
     path = night[2].out / "overview.html"
