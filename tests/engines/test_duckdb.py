@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import tempfile
+import threading
 from pathlib import Path
 
 import duckdb
@@ -214,3 +218,22 @@ def test_lines_are_counted_alike_wherever_a_chunk_ends(tmp_path, monkeypatch):
         monkeypatch.setattr(delimited, "_CHUNK_BYTES", size)
         seen.add(delimited.count_lines(path, '"'))
     assert seen == {delimited.Lines(6, 3, quoted=False, end="\n")}
+
+
+def test_who_stops_a_query_gets_what_stopped_it_and_the_engine_goes_on(engine):
+    rows = ibis.range(3_000_000).unnest().name("a").as_table()
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            engine.materialise(rows.cross_join(rows.view()), "endless")
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert engine.collect(rows.limit(1)).num_rows == 1
+
+
+def test_an_engine_that_cannot_be_opened_leaves_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(duckdb.Error):
+        DuckDBEngine(threads=-1)
+    assert list(tmp_path.iterdir()) == []

@@ -66,6 +66,18 @@ class DuckDBEngine:
         self._limit = f"{int(memory_gb * 1000)}MB"
         settings: dict[str, Any] = {} if threads is None else {"threads": threads}
         settings |= {"memory_limit": self._limit, "temp_directory": str(self.folder / "spill")}
+        try:
+            self._connect(settings)
+        except BaseException:
+            # Nobody has the engine yet, to close it.
+            self._working.remove()
+            raise
+        self._attached, self._scanned = dict[Path, str](), 0
+        self._streamed: tuple[ir.Table | None, str] = None, ""
+        self.functions = DuckDBFunctions()
+        self.training_rows: int | None = None
+
+    def _connect(self, settings: dict[str, Any]) -> None:
         self._backend: Any = ibis.duckdb.connect(self.folder / "work.duckdb", **settings)
         self._backend.raw_sql("SET TimeZone = 'UTC'")
         # Asked first: in a notebook without ipywidgets it is off already, and DuckDB refuses every setting of it.
@@ -77,10 +89,6 @@ class DuckDBEngine:
         # A file of another kind must not make DuckDB look for a reader of it on the network.
         for setting in ("autoinstall_known_extensions", "autoload_known_extensions"):
             self._backend.raw_sql(f"SET {setting} = false")
-        self._attached, self._scanned = dict[Path, str](), 0
-        self._streamed: tuple[ir.Table | None, str] = None, ""
-        self.functions = DuckDBFunctions()
-        self.training_rows: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -313,9 +321,14 @@ class DuckDBEngine:
 
 @contextmanager
 def _explained() -> Generator[None]:
-    """Data that turn out to be unreadable only while they are read, and memory that does not suffice."""
+    """Data that turn out to be unreadable only while they are read, memory that does not suffice, and who stops a query."""
     try:
         yield
+    except RuntimeError as error:
+        # DuckDB says "Query interrupted", which is no mistake of anybody's: what interrupted it goes on.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
     except duckdb.OutOfMemoryException as error:
         raise UsageError(_out_of_memory(error)) from error
     except _OUR_OWN_MISTAKES:
