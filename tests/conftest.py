@@ -25,7 +25,7 @@ REAL_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 
 LONGEST_FIRST = (
     "cli/test_bad_input", "test_workflow", "test_real_data", "scoring/test_question", "notebook/test_notebooks", "cli/test_commands",
-    "test_tour", "hostile/test_mutations", "security/test_personal_data", "starting/test_exports", "starting/test_folders",
+    "test_tour", "cli/test_stopped", "hostile/test_mutations", "security/test_personal_data", "starting/test_exports", "starting/test_folders",
     "notebook/test_steps", "monitoring/test_watch", "audit/test_leakage", "unattended/test_nightly", "sources/test_shapes",
     "delivery/test_night", "test_nights", "engines/test_spark", "postgres/test_night", "test_ranges_killed",
 )  # fmt: skip

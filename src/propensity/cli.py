@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from propensity import __version__
 from propensity.errors import DeliveryError, PropensityError, UsageError
+from propensity.stopping import INTERRUPTED, heed, stoppable
 from propensity.terminal import ledger, nights
 from propensity.terminal.monitor import monitor
 from propensity.terminal.options import (
@@ -28,8 +29,14 @@ from propensity.terminal.options import (
     strictly,
 )
 
+
+def _nothing(_returned: object, **_options: object) -> None:
+    """What a command returns is no exit code; typer would hand on the one as it does the other."""
+
+
 app = typer.Typer(
     name="propensity",
+    result_callback=_nothing,
     help="Learn from a CRM's history which leads become prospects, and rank the open ones, with reasons.",
     no_args_is_help=True,
     add_completion=False,
@@ -248,14 +255,20 @@ ledger.register(app)
 
 
 def main() -> None:
+    """Run the command line; whoever asks it to stop gets "stopped" and the exit code of the request."""
+    with stoppable():
+        run()
+
+
+def run() -> None:
     """Run the command line; mistakes that propensity knows end in one message and their exit code."""
     try:
-        app(standalone_mode=False)
+        ended = app(standalone_mode=False)
     except PropensityError as error:
+        heed()
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("stopped", 130)
     except Exception as error:
+        heed()
         full = _no_room(error)
         if full is not None:
             _fail(full, DeliveryError.exit_code)
@@ -263,6 +276,11 @@ def main() -> None:
         if usage is None:
             raise
         _fail(usage, UsageError.exit_code)
+    # Typer catches Ctrl-C, and here gives the exit code back instead of ending with it.
+    if ended == INTERRUPTED:
+        raise KeyboardInterrupt
+    if ended:
+        sys.exit(ended)
 
 
 def _no_room(error: Exception) -> str | None:
@@ -280,6 +298,6 @@ def _usage_of(error: Exception) -> str | None:
     return str(shown()) if callable(shown) else None
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> NoReturn:
     sys.stderr.write(f"propensity: {message}\n")
     sys.exit(code)

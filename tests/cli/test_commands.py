@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import typer
 
 import propensity
 from cli.conftest import CONFIG, run
 from conftest import UNASKED
+from propensity import cli
 
 COMMANDS = [
     "check",
@@ -133,6 +135,18 @@ def test_help_shows_an_example_and_the_exit_codes(command):
         "Exit codes: 0 done, 2 usage or config, 3 data refused, 4 no usable model, 5 delivery failed" in said
     )
     assert "--set" in said
+
+
+def test_what_a_command_returns_is_no_exit_code(monkeypatch):
+    monkeypatch.setattr(cli.app, "registered_commands", [*cli.app.registered_commands])
+    cli.app.command("seven")(lambda: 7)
+    cli.app.command("leave")(leave)
+    assert run("seven").code == 0
+    assert run("leave").code == 7
+
+
+def leave() -> None:
+    raise typer.Exit(7)
 
 
 def test_help_lists_the_commands_and_version_says_it():

@@ -11,18 +11,23 @@ import signal
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
 
 from cli.conftest import run
 from conftest import UNASKED
+from propensity.errors import SourceUnavailable
+from propensity.stopping import stoppable
 from propensity.tracking.registry import Registry
 from propensity.tracking.store import Store
 from propensity.unattended.champion import champion_in_use, last_seen
 from propensity.unattended.events import Log
 from propensity.unattended.nightly import nightly
 from propensity.unattended.past import past_nights
+from propensity.unattended.retry import persisted
+from propensity.unattended.run import Run, unattended
 from propensity.unattended.summary import LAST_RUN
 from unattended.conftest import FORBID, NOW, begun
 
@@ -213,3 +218,25 @@ def test_killed_while_scoring_nothing_has_a_final_name_and_the_next_run_is_not_b
     assert str(process.pid) in lock.read_text()
     told = nightly(place.config("tracking.model_name=nobody"), now=LATER)
     assert told.exit_code == 4
+
+
+def test_a_stop_that_comes_up_as_a_failure_is_not_tried_again_and_not_survived(place):
+    tries: list[int] = []
+
+    def lost() -> None:
+        tries.append(1)
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise SourceUnavailable("the server does not answer")
+
+    def work(run: Run) -> None:
+        # As a step after delivery, which the night survives.
+        with suppress(SourceUnavailable), run.step("monitor"):
+            persisted(lost, run.config.nightly.retry, run.log, what="monitor")
+        tries.append(2)
+
+    with pytest.raises(SystemExit) as ended, stoppable():
+        unattended("nightly", place.config(), work, now=LATER)
+    assert (ended.value.code, tries) == (130, [1])
+    told = json.loads((place.folder / "state" / LAST_RUN).read_text())
+    assert (told["exit_code"], told["why"]) == (130, "stopped by SIGINT")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from types import FrameType
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,8 +16,6 @@ from propensity.terminal.options import AsJson, ConfigPath, Overrides, Strict, c
 if TYPE_CHECKING:
     from propensity.session import Progress
     from propensity.unattended.summary import Told
-
-_TERMINATED = 143
 
 Now = Annotated[
     str | None,
@@ -89,23 +85,15 @@ def retrain(
 
 @contextmanager
 def _watched() -> Generator[tuple[Progress, IO[str] | None]]:
-    """Bars for people at a terminal; elsewhere the log's lines on stderr. A polite request to end ends the run cleanly."""
+    """Bars for people at a terminal; elsewhere the log's lines on stderr."""
     from propensity.session import Progress  # noqa: PLC0415
     from propensity.terminal.screens import shown_progress  # noqa: PLC0415
 
-    former = signal.signal(signal.SIGTERM, _terminated)
-    try:
-        if sys.stderr.isatty():
-            with shown_progress(plain=False) as progress:
-                yield progress, None
-        else:
-            yield Progress(), sys.stderr
-    finally:
-        signal.signal(signal.SIGTERM, former)
-
-
-def _terminated(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(_TERMINATED)
+    if sys.stderr.isatty():
+        with shown_progress(plain=False) as progress:
+            yield progress, None
+    else:
+        yield Progress(), sys.stderr
 
 
 def _end(told: Told, *, as_json: bool) -> None:

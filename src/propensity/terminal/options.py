@@ -40,7 +40,7 @@ _BESIDE_THE_ENGINE_GB = 0.7
 """What the interpreter, the libraries and two batches of leads take: measured with 140 features."""
 CODES = (
     "Exit codes: 0 done, 2 usage or config, 3 data refused, 4 no usable model, 5 delivery failed, "
-    "6 warnings under --strict, 7 promotion refused, 8 another run holds the lock."
+    "6 warnings under --strict, 7 promotion refused, 8 another run holds the lock, 130 stopped (143 by SIGTERM)."
 )
 
 

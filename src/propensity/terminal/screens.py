@@ -23,6 +23,7 @@ from propensity.selection import backtestscreen
 from propensity.selection.ladder import WORDS
 from propensity.session import Progress
 from propensity.starting import screen as starting
+from propensity.stopping import heed
 from propensity.terminal import questioning
 from propensity.terminal.ledgerscreens import holdout_shows
 
@@ -71,6 +72,7 @@ class _Plain(Progress):
     """A line a step, for logs."""
 
     def step(self, title: str) -> None:
+        heed()
         sys.stderr.write(f"{title} ...\n")
         sys.stderr.flush()
 
@@ -85,6 +87,7 @@ class _Live(Progress):
         self._title = ""
 
     def step(self, title: str) -> None:
+        heed()
         self.finish()
         self._title, self._rows = title, 0
         self._task = self._bars.add_task(title, total=None)

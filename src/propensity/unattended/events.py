@@ -18,6 +18,7 @@ from typing import IO, Any
 from propensity.errors import DataError, PropensityError
 from propensity.masking import mask
 from propensity.session import Progress
+from propensity.stopping import Stopped, heed
 
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
 # An apostrophe within a word opens nothing.
@@ -33,6 +34,8 @@ def told(error: BaseException) -> str:
     >>> told(ContractError("leads: 9 rows, such as row 3: 'Ada Lovelace'"))
     "leads: 9 rows, such as row 3: '...'"
     """
+    if isinstance(error, Stopped):
+        return str(error)
     if not isinstance(error, PropensityError):
         return f"{type(error).__name__}, which propensity did not expect"
     text = mask(str(error))
@@ -126,6 +129,7 @@ class Logged(Progress):
 
     def step(self, title: str) -> None:
         """A part of the work begins."""
+        heed()
         self._log.event("part", title=title)
         self._shown.step(title)
 

@@ -18,6 +18,7 @@ from propensity.listing import list_night, night_folder
 from propensity.nights import Nights
 from propensity.results import shown
 from propensity.session import open_session
+from propensity.stopping import heed
 from propensity.unattended.after import LATE, Late, Night
 from propensity.unattended.champion import InUse, champion_in_use
 from propensity.unattended.events import told
@@ -126,6 +127,7 @@ def _listed(run: Run, session: Session, model: InUse, as_of: datetime | None) ->
     try:
         scored = _score(run, session, model, as_of, folder, delivers=True)
     except DeliveryError as error:
+        heed()
         kept = run.config.paths.state_folder / UNDELIVERED / folder.name
         try:
             scored = _score(run, session, model, as_of, kept, delivers=False)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from propensity.errors import PropensityError
+from propensity.stopping import heed
 from propensity.unattended.events import told
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def persisted(
         try:
             return work()
         except PropensityError as error:
+            heed()
             if not error.transient:
                 raise
             log.event("retry", step=what, wait_seconds=wait, why=told(error))

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from propensity.errors import DeliveryError, PropensityError
 from propensity.scratch import sweep
 from propensity.session import Progress, clock_at
+from propensity.stopping import INTERRUPTED, Stopped, asked, heed
 from propensity.unattended.events import Log, Logged, forget_old_logs, told
 from propensity.unattended.lock import held
 from propensity.unattended.notify import notified
@@ -23,7 +24,7 @@ from propensity.unattended.summary import StepTold, Told, keep
 if TYPE_CHECKING:
     from propensity.config import Config
 
-UNEXPECTED, INTERRUPTED = 1, 130
+UNEXPECTED = 1
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 """What a disk says that takes no more, or does not let us."""
 _WRITING = "write"
@@ -46,6 +47,7 @@ class Run:
     @contextmanager
     def step(self, name: str) -> Generator[dict[str, Any]]:
         """Do one step: logged and timed, also where it fails. A `note` and a `status` put into the mapping are kept."""
+        heed()
         begun = self.log.seconds
         facts: dict[str, Any] = {}
         status = "failed"
@@ -53,6 +55,10 @@ class Run:
             with self.log.step(name) as facts:
                 yield facts
             status = str(facts.get("status", "done"))
+        except Exception:
+            # Before anybody takes it for a failure that the run survives, or tries again.
+            heed()
+            raise
         finally:
             seconds = round(self.log.seconds - begun, 3)
             self.steps.append(StepTold(name, status, seconds, str(facts.get("note", ""))))
@@ -135,7 +141,7 @@ def _failure(work: Callable[[Run], None], run: Run) -> BaseException | None:
             run.log.event("swept", folders=swept)
         _do(work, run)
     except BaseException as raised:  # noqa: BLE001 - nothing goes on: who calls raises it again
-        return raised
+        return asked() or raised
     return None
 
 
@@ -192,7 +198,7 @@ def _ended(command: str, run: Run, error: BaseException | None, *, strict: bool)
 def _code(error: BaseException) -> int:
     if isinstance(error, PropensityError):
         return error.exit_code
-    if isinstance(error, SystemExit) and isinstance(error.code, int):
+    if isinstance(error, Stopped):
         return error.code
     return INTERRUPTED if isinstance(error, KeyboardInterrupt) else UNEXPECTED
 
