@@ -143,6 +143,11 @@ def test_a_damaged_cached_model_ends_the_night_with_4(place, own_models):
     assert ended.code == 4
     assert "is damaged" in ended.err
     assert "exit code 4" in ended.out
+    # A person reads once why; the log's lines are for machines.
+    assert ended.out.count("is damaged") == 0
+    assert [line for line in ended.err.splitlines() if "is damaged" in line and line[0] != "{"] == [
+        ended.err.splitlines()[-1]
+    ]
     assert not (place.folder / "out").exists()
 
 

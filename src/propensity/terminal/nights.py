@@ -107,11 +107,9 @@ def _end(told: Told, *, as_json: bool) -> None:
 
 
 def summary(told: Told) -> str:
-    """What a person reads in ten seconds: how it ended, with what, and what to look at."""
+    """What a person reads in ten seconds: how it ended, with what, and what to look at. Why it failed is the error's to say."""
     facts = told.facts
     lines = [f"{told.command} {told.started:%Y-%m-%d %H:%M} UTC: {told.outcome} (exit code {told.exit_code})"]
-    if told.why is not None:
-        lines.append(_row("why", told.why))
     lines += [_row(name, line(facts)) for name, line in _LINES if line(facts)]
     if "out" not in facts and told.standing is not None:
         lines.append(_row("in place", f"the list of {told.standing.folder.name}: {told.standing.folder}"))
