@@ -57,7 +57,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     except ValueError as error:
         raise ConfigError(f"{path} {error}.") from error
     if not isinstance(raw, dict):
-        raise ConfigError(f"{path} holds {type(raw).__name__}, not a mapping with `tables:`.")
+        raise ConfigError(
+            f"{path} {_no_mapping(raw)}. Give the YAML file that maps your tables; `propensity init DIR` writes a first one."
+        )
     tree = _absolute(cast("dict[str, Any]", raw), path.resolve().parent)
     if isinstance(tree.get("engine"), str):
         # So that --set engine.threads=2 finds where to put it.
@@ -65,6 +67,13 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     for override in overrides:
         _override(tree, override)
     return parse_config(tree, base=path.resolve().parent, origin=str(path))
+
+
+def _no_mapping(raw: object) -> str:
+    if raw is None:
+        return "is empty"
+    kind = "text" if isinstance(raw, str) else "a list" if isinstance(raw, list) else "a single value"
+    return f"is no mapping of settings (it holds {kind})"
 
 
 def parse_config(tree: Mapping[str, Any], *, base: Path, origin: str = "the configuration") -> Config:

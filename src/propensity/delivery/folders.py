@@ -66,14 +66,20 @@ def scratch_of(folder: Path, make: Callable[[], Path]) -> Generator[Path]:
     try:
         scratch = make()
     except OSError as error:
-        raise DeliveryError(
-            f"{folder} cannot be written: {error.strerror}. Give another folder with --out."
-        ) from error
+        why = _in_the_way(folder) or error.strerror
+        raise DeliveryError(f"{folder} cannot be written: {why}. Give another folder with --out.") from error
     with held(scratch):
         try:
             yield scratch
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _in_the_way(folder: Path) -> str | None:
+    """The file that stands where a folder should be: the system says of it that it exists, which is no help."""
+    # Not Path.exists, which raises where it may not look.
+    found = next((path for path in (folder, *folder.parents) if os.path.exists(path)), None)  # noqa: PTH110
+    return f"{found} is a file, not a folder" if found is not None and os.path.isfile(found) else None  # noqa: PTH113
 
 
 def _refuse(folder: Path, place: Path) -> None:

@@ -300,4 +300,7 @@ def _scalar(canonical: Canonical, value: Value) -> Any:
 
 
 def _shown(instant: object) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC" if isinstance(instant, datetime) else "nowhere"
+    if not isinstance(instant, datetime):
+        return "nowhere"
+    # %Y would leave the year 1 unpadded.
+    return f"{instant.replace(tzinfo=None).isoformat(' ', 'minutes')} UTC"
