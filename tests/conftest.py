@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import tempfile
 from collections.abc import Iterator
 from functools import cache
@@ -22,6 +23,10 @@ SMALL_LEADS = 500
 CONFIG = Path(__file__).parent.parent / "configs" / "demo.yaml"
 REAL_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 
+# In the background, or by nohup, a process begins with Ctrl-C ignored, and so does what it begins: what stops on it would be tested
+# on something that cannot hear.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST_FIRST = (
     "cli/test_bad_input", "test_workflow", "test_real_data", "scoring/test_question", "notebook/test_notebooks", "cli/test_commands",

@@ -133,7 +133,9 @@ def test_a_model_of_columns_without_names_is_told_in_a_few_lines(crm, data):
 
 
 def test_scoring_before_the_data_begin(crm, model):
-    with pytest.raises(HistoryError, match=r"before any data: the first lead was created .* later as_of\."):
+    with pytest.raises(
+        HistoryError, match=r"before any data: the first lead was created .* later as_of, or look"
+    ):
         pp.score(model, crm, as_of="1999-01-01")
 
 

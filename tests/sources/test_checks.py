@@ -146,7 +146,7 @@ def test_above_the_limit_the_run_stops_and_says_all(load_tables, tmp_path):
     assert "When Made is not a date or time: 2 rows, for example row 97: 'never'; row 98: 'soon'" in said
     assert "no_call is neither yes nor no: 1 rows, for example row 99: 'hm'" in said
     assert "lead_id is there more than once: 1 rows, for example row 100: '0'" in said
-    assert "activities (activities.csv): 1 of 1 rows (100.0%) break a rule" in said
+    assert "Whether the leads of activities are known shows when leads are right." in said
     assert (
         f"At most 3.0% may (checks.max_quarantined_share). The rows are in {tmp_path / 'quarantine'}" in said
     )

@@ -16,6 +16,7 @@ import pyarrow as pa
 from propensity.model.bundle import Bundle
 from propensity.scoring.score import ScoredParts, measures, scored
 from propensity.scoring.surprises import Surprises
+from propensity.timeline.history import SNAPSHOT
 
 if TYPE_CHECKING:
     from propensity.engines import Distributed
@@ -88,7 +89,7 @@ def score_where_they_are(
     engine.map_parts(known, work, model, scores)
     surprises = Surprises(bundle)
     found: Any = here.read_parts(scores).select("lead_id", "margin", "probability", "tie")
-    found = known.select("lead_id", *bundle.names).join(found, "lead_id")
+    found = known.select(SNAPSHOT, "lead_id", *bundle.names).join(found, "lead_id")
     for batch in here.stream(found, batch_rows):
         table = pa.Table.from_batches([batch])
         surprises.see(table)
