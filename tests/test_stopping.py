@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -102,20 +101,18 @@ def test_who_asks_again_later_does_not_wait_for_what_is_tidied_up():
         "with stoppable():\n    try:\n        print('on its way', flush=True)\n        time.sleep(60)\n"
         "    finally:\n        print('tidies up', flush=True)\n        time.sleep(60)\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "on its way\n"
-    process.send_signal(signal.SIGINT)
-    assert process.stdout.readline() == "tidies up\n"
-    process.send_signal(signal.SIGINT)
-    time.sleep(1.2)
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=10) == ("", "propensity: stopped\n")
-    assert process.returncode == 130
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], text=True, **pipes) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "on its way\n"
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "tidies up\n"
+            process.send_signal(signal.SIGINT)
+            time.sleep(1.2)
+            assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=10) == ("", "propensity: stopped\n")
+            assert process.returncode == 130
+        finally:
+            process.kill()
