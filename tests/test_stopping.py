@@ -56,6 +56,9 @@ def test_what_nohup_ignores_stays_ignored():
     try:
         with stoppable():
             ask()
+            assert asked() is None
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, former)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -55,6 +56,8 @@ def stoppable() -> Generator[None]:
 
     A signal that is ignored when the block begins, as `nohup` and `&` have it, stays ignored.
     """
+    # Python tries out the temporary folder by a file in it, once: a stop that fell in between would leave that file behind.
+    tempfile.gettempdir()
     # Python gives signals to the main thread alone, and lets nobody else ask for them.
     main = threading.current_thread() is threading.main_thread()
     heard = [number for number in _ASKING if main and signal.getsignal(number) is not signal.SIG_IGN]

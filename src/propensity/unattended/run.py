@@ -102,28 +102,8 @@ def unattended(
     BaseException
         What propensity did not expect, and interruptions; after the summary is kept and somebody told.
     """
-    clock = clock_at(now)
-    started = clock().astimezone(UTC)
-    # The process makes it unlike that of another run in the same second.
-    log = Log(f"{started:%Y%m%dT%H%M%SZ}-{os.getpid()}-{command}", started, echo=echo)
-    run = Run(config, log, Logged(log, progress or Progress()), clock)
-    log.open(config.paths.logs_folder)
-    log.event("begin", command=command, pid=os.getpid())
-    error: BaseException | None = None
-    try:
-        with held(
-            config.paths.state_folder,
-            run_id=log.run_id,
-            started=started,
-            wait_seconds=config.nightly.wait_seconds,
-        ):
-            error = _failure(work, run)
-            ended = _ended(command, run, error, strict=strict)
-            ended = _with(ended, keep(config.paths.state_folder, ended))
-    except PropensityError as refused:
-        # Not begun: what the run that holds the lock says of itself stays.
-        error = refused
-        ended = _ended(command, run, refused, strict=strict)
+    run = _begun(command, config, progress, clock_at(now), echo)
+    error, ended = _under_lock(command, run, work, strict=strict)
     # Also where another run holds the lock: it may hang since yesterday, and nobody else would say so.
     ended = _with(ended, notified(config.nightly.notify, ended.to_dict()))
     _close(run, ended)
@@ -132,15 +112,53 @@ def unattended(
     return ended
 
 
-def _failure(work: Callable[[Run], None], run: Run) -> BaseException | None:
-    """Do the work, and give what ended it early, interruptions too: `unattended` raises it again once somebody was told."""
+def _begun(
+    command: str,
+    config: Config,
+    progress: Progress | None,
+    clock: Callable[[], datetime],
+    echo: IO[str] | None,
+) -> Run:
+    started = clock().astimezone(UTC)
+    # The process makes it unlike that of another run in the same second.
+    log = Log(f"{started:%Y%m%dT%H%M%SZ}-{os.getpid()}-{command}", started, echo=echo)
+    log.open(config.paths.logs_folder)
+    log.event("begin", command=command, pid=os.getpid())
+    return Run(config, log, Logged(log, progress or Progress()), clock)
+
+
+def _under_lock(
+    command: str, run: Run, work: Callable[[Run], None], *, strict: bool
+) -> tuple[BaseException | None, Told]:
+    """Do the work under the lock; what ended it early, and the summary, which is kept where the work was begun at all."""
+    config = run.config
+    try:
+        with held(
+            config.paths.state_folder,
+            run_id=run.log.run_id,
+            started=run.log.started,
+            wait_seconds=config.nightly.wait_seconds,
+        ):
+            error = _ended_by(work, run)
+            ended = _ended(command, run, error, strict=strict)
+            return error, _with(ended, keep(config.paths.state_folder, ended))
+    except PropensityError as refused:
+        # Not begun: what the run that holds the lock says of itself stays.
+        return refused, _ended(command, run, refused, strict=strict)
+
+
+def _ended_by(work: Callable[[Run], None], run: Run) -> BaseException | None:
+    """Do the work; what ended it early: a failure of any kind, an interruption, or an exit that was asked for.
+
+    `unattended` raises it again once the summary is kept and somebody told; a refusal of ours it tells in the summary.
+    """
     try:
         # Whatever reads data sweeps; here first, so that the log says it.
         swept = sweep()
         if swept:
             run.log.event("swept", folders=swept)
         _do(work, run)
-    except BaseException as raised:  # noqa: BLE001 - nothing goes on: who calls raises it again
+    except (Exception, KeyboardInterrupt, SystemExit) as raised:  # noqa: BLE001 - nothing goes on: it is raised again
         return asked() or raised
     return None
 
